@@ -1,0 +1,104 @@
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework.exceptions import APIException
+from unfold.admin import ModelAdmin
+
+from contacts.models import WAITING, Contact
+from contacts.services import change_status, reassign_contact
+from contacts.wording import explain
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    title = gettext_lazy("waiting")
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("Yes")), ("no", gettext_lazy("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        match self.value():
+            case "yes":
+                return queryset.filter(WAITING)
+            case "no":
+                return queryset.exclude(WAITING)
+        return queryset
+
+
+@admin.register(Contact)
+class ContactAdmin(ModelAdmin):
+    """A window on the contacts: what changes them are the actions, through the services."""
+
+    list_display = ["__str__", "lead", "source", "operator", "status", "created_at"]
+    list_filter = ["status", WaitingFilter, "source", "operator", "created_at"]
+    list_select_related = ["lead", "source", "operator"]
+    search_fields = ["lead__external_id", "lead__name", "lead__phone", "message"]
+    show_full_result_count = False
+    fields = [
+        "lead",
+        "source",
+        "operator",
+        "status",
+        "message",
+        "created_at",
+        "assigned_at",
+        "closed_at",
+    ]
+    actions = ["take", "close", "reopen", "reassign"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Contact | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> list[str]:
+        # Change permission is for the actions; the form is a view of the contact.
+        return self.fields
+
+    @admin.action(description=gettext_lazy("Take into work"), permissions=["change"])
+    def take(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._move(request, queryset, Contact.Status.IN_PROGRESS)
+
+    @admin.action(description=gettext_lazy("Close"), permissions=["change"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._move(request, queryset, Contact.Status.CLOSED)
+
+    @admin.action(description=gettext_lazy("Reopen"), permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        closed = queryset.filter(status=Contact.Status.CLOSED)
+        self._move(request, closed, Contact.Status.NEW)
+
+    def _move(self, request: HttpRequest, queryset: QuerySet[Contact], status: str) -> None:
+        def move(contact: Contact) -> str:
+            moved = change_status(contact.pk, status=status)
+            return f"{moved.get_status_display()}: {moved.operator or _('waiting')}"
+
+        self._each(request, queryset, move)
+
+    @admin.action(description=gettext_lazy("Reassign"), permissions=["change"])
+    def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        def reassign(contact: Contact) -> str:
+            done = reassign_contact(contact.pk)
+            return explain(done.contact, done.decision)
+
+        self._each(request, queryset, reassign)
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Contact], act: Callable[[Contact], str]
+    ) -> None:
+        """Do it to one contact at a time and tell each outcome once, with its count."""
+        done: Counter[tuple[int, str]] = Counter()
+        for contact in queryset.order_by("created_at", "pk"):
+            try:
+                done[messages.SUCCESS, act(contact)] += 1
+            except APIException as error:
+                done[messages.WARNING, str(error.detail)] += 1
+        for (level, text), count in done.most_common():
+            self.message_user(request, f"{text} × {count}" if count > 1 else text, level)

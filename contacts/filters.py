@@ -1,0 +1,46 @@
+import django_filters
+from django.db.models import Q, QuerySet
+
+from contacts.models import WAITING, Contact
+from crm_project.api.filters import BooleanFilter, IdFilter, MomentFilter
+
+
+class ContactFilter(django_filters.FilterSet):
+    status = django_filters.MultipleChoiceFilter(
+        choices=Contact.Status.choices, help_text="May be repeated."
+    )
+    source = django_filters.CharFilter(
+        field_name="source__code", strip=False, help_text="The code of the source."
+    )
+    source_id = IdFilter()
+    operator_id = IdFilter()
+    lead_id = IdFilter()
+    waiting = BooleanFilter(method="filter_waiting", help_text="Open and without operator.")
+    created_after = MomentFilter(
+        field_name="created_at", lookup_expr="gte", help_text="ISO 8601; this moment included."
+    )
+    created_before = MomentFilter(
+        field_name="created_at", lookup_expr="lt", help_text="ISO 8601; this moment excluded."
+    )
+    search = django_filters.CharFilter(
+        method="filter_search",
+        help_text="A part of the message, the lead's name or external id, in any case.",
+    )
+
+    class Meta:
+        model = Contact
+        fields: list[str] = []
+
+    def filter_waiting(
+        self, contacts: QuerySet[Contact], name: str, value: bool
+    ) -> QuerySet[Contact]:
+        return contacts.filter(WAITING if value else ~WAITING)
+
+    def filter_search(
+        self, contacts: QuerySet[Contact], name: str, value: str
+    ) -> QuerySet[Contact]:
+        return contacts.filter(
+            Q(message__icontains=value)
+            | Q(lead__name__icontains=value)
+            | Q(lead__external_id__icontains=value)
+        )

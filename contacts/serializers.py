@@ -1,0 +1,220 @@
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from contacts.distribution import Decision, Reason
+from contacts.models import Contact
+from contacts.services import Reassignment
+from contacts.wording import explain
+from crm_project.api.fields import (
+    BooleanField,
+    IntegerField,
+    ModelSerializer,
+    NotBlankTextField,
+    OptionalTextField,
+    TextField,
+)
+from crm_project.api.filters import LARGEST_ID
+from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
+from crm_project.errors import invalid
+from leads.models import Lead
+from leads.serializers import LeadSerializer
+from leads.services import Profile
+from sources.models import Source
+
+LEAD_CONTACTS = 1000
+
+
+class ContactSerializer(ModelSerializer):
+    source_code = serializers.CharField(source="source.code", read_only=True)
+    operator_name = serializers.CharField(
+        source="operator.name", default=None, read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = Contact
+        fields = [
+            "id",
+            "lead_id",
+            "source_id",
+            "source_code",
+            "operator_id",
+            "operator_name",
+            "status",
+            "message",
+            "created_at",
+            "assigned_at",
+            "closed_at",
+        ]
+
+
+class CandidateSerializer(serializers.Serializer):
+    operator_id = serializers.IntegerField()
+    operator_name = serializers.CharField()
+    weight = serializers.IntegerField()
+    share = serializers.FloatField(help_text="weight / Σ weights of the candidates.")
+    current_load = serializers.IntegerField(help_text="Before the decision.")
+    max_active_contacts = serializers.IntegerField()
+
+
+class SkippedSerializer(serializers.Serializer):
+    operator_id = serializers.IntegerField()
+    operator_name = serializers.CharField()
+    reason = serializers.ChoiceField(choices=[reason.value for reason in Reason])
+
+
+class DistributionSerializer(serializers.Serializer):
+    """A decision, for a program."""
+
+    outcome = serializers.ChoiceField(choices=["assigned", "waiting"])
+    strategy = serializers.CharField(
+        allow_null=True, help_text="null where a person chose the operator."
+    )
+    candidates = CandidateSerializer(many=True)
+    skipped = SkippedSerializer(many=True)
+    draw = serializers.FloatField(
+        allow_null=True, help_text="In [0, 1); null where nothing was drawn."
+    )
+
+
+def distribution_of(contact: Contact, decision: Decision) -> dict[str, Any]:
+    """The decision as `DistributionSerializer` describes it."""
+    return {
+        "outcome": "assigned" if contact.operator_id else "waiting",
+        "strategy": decision.strategy,
+        "candidates": [
+            {
+                "operator_id": each.operator_id,
+                "operator_name": each.name,
+                "weight": each.weight,
+                "share": decision.share(each),
+                "current_load": each.load,
+                "max_active_contacts": each.limit,
+            }
+            for each in decision.candidates
+        ],
+        "skipped": [
+            {
+                "operator_id": each.candidate.operator_id,
+                "operator_name": each.candidate.name,
+                "reason": each.reason.value,
+            }
+            for each in decision.skipped
+        ],
+        "draw": decision.draw,
+    }
+
+
+class DistributedContactSerializer(ContactSerializer):
+    """A contact with the decision just taken about it, which the context holds."""
+
+    distribution_info = serializers.SerializerMethodField(
+        help_text="The decision in one sentence, in the language of Accept-Language."
+    )
+    distribution = serializers.SerializerMethodField()
+
+    class Meta(ContactSerializer.Meta):
+        fields = [*ContactSerializer.Meta.fields, "distribution_info", "distribution"]
+
+    def get_distribution_info(self, contact: Contact) -> str:
+        return explain(contact, self.context["decision"])
+
+    @extend_schema_field(DistributionSerializer)
+    def get_distribution(self, contact: Contact) -> dict[str, Any]:
+        return distribution_of(contact, self.context["decision"])
+
+
+class CreatedContactSerializer(DistributedContactSerializer):
+    lead = LeadSerializer()
+
+    class Meta(DistributedContactSerializer.Meta):
+        fields = [*DistributedContactSerializer.Meta.fields, "lead"]
+
+
+class ReassignedContactSerializer(DistributedContactSerializer):
+    reassigned = serializers.SerializerMethodField(help_text="Did the operator change?")
+
+    class Meta(DistributedContactSerializer.Meta):
+        fields = [*DistributedContactSerializer.Meta.fields, "reassigned"]
+
+    def get_reassigned(self, contact: Contact) -> bool:
+        reassignment: Reassignment = self.context["reassignment"]
+        return reassignment.moved
+
+
+class NewContactSerializer(serializers.Serializer):
+    lead_external_id = NotBlankTextField(max_length=255)
+    source_code = TextField(required=False, allow_null=True)
+    source_id = IntegerField(required=False, allow_null=True, min_value=1, max_value=LARGEST_ID)
+    message = OptionalTextField(max_length=10_000, trim_whitespace=False)
+    lead_name = OptionalTextField(max_length=255)
+    lead_phone = OptionalTextField(max_length=64, trim_whitespace=False)
+    lead_email = OptionalTextField(max_length=254, trim_whitespace=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "source": self._source(attrs.get("source_code"), attrs.get("source_id")),
+            "external_id": attrs["lead_external_id"],
+            "message": attrs.get("message", ""),
+            "profile": Profile(
+                name=attrs.get("lead_name", ""),
+                phone=attrs.get("lead_phone", ""),
+                email=attrs.get("lead_email", ""),
+            ),
+        }
+
+    @staticmethod
+    def _source(code: str | None, pk: int | None) -> Source:
+        if code is None and pk is None:
+            raise invalid("source_code", _("Give source_code or source_id."), code="required")
+        field, lookup = ("source_code", {"code": code}) if code is not None else ("source_id", {"pk": pk})
+        source = Source.objects.filter(**lookup).first()
+        if source is None:
+            raise invalid(field, _("There is no such source."), code="does_not_exist")
+        if pk is not None and source.pk != pk:
+            raise invalid("source_id", _("source_code and source_id name different sources."))
+        return source
+
+
+class StatusSerializer(serializers.Serializer):
+    status = serializers.ChoiceField(choices=Contact.Status.choices)
+
+
+class ReassignSerializer(serializers.Serializer):
+    operator_id = IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=LARGEST_ID,
+        help_text="null: by distribution among the others.",
+    )
+    force = BooleanField(default=False, help_text="Exceed the operator's limit.")
+
+
+class LeadDetailSerializer(LeadSerializer):
+    contacts = serializers.SerializerMethodField()
+    contacts_next = serializers.SerializerMethodField(
+        help_text=f"Where the contacts go on, if there are more than {LEAD_CONTACTS}; else null."
+    )
+
+    class Meta(LeadSerializer.Meta):
+        fields = [*LeadSerializer.Meta.fields, "contacts", "contacts_next"]
+
+    def to_representation(self, instance: Lead) -> dict[str, Any]:
+        newest = Contact.objects.filter(lead=instance).select_related("source", "operator")
+        self._contacts = list(newest.order_by("-created_at", "-pk")[: LEAD_CONTACTS + 1])
+        return super().to_representation(instance)
+
+    @extend_schema_field(ContactSerializer(many=True))
+    def get_contacts(self, lead: Lead) -> list[dict[str, Any]]:
+        return list(ContactSerializer(self._contacts[:LEAD_CONTACTS], many=True).data)
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_contacts_next(self, lead: Lead) -> str | None:
+        if len(self._contacts) <= LEAD_CONTACTS:
+            return None
+        cursor = encode_cursor("n", self._contacts[LEAD_CONTACTS - 1])
+        path = f"/contacts?lead_id={lead.pk}&page_size={LARGEST_PAGE}&cursor={cursor}"
+        return str(self.context["request"].build_absolute_uri(path))

@@ -1,0 +1,85 @@
+"""Strict readers of the environment: a value they do not know stops the start and says why."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+PREFIX = "CRM_"
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+ENGINES = {
+    "django.db.backends.sqlite3": "sqlite",
+    "django.db.backends.postgresql": "postgresql",
+}
+
+
+class Environment:
+    """The environment variables of one project, each read once.
+
+    An unset variable and an empty one mean the default.
+    """
+
+    def __init__(self, dotenv: Path) -> None:
+        environ.Env.read_env(dotenv)
+        self.known: set[str] = set()
+
+    def text(self, name: str, default: str = "") -> str:
+        self.known.add(name)
+        return os.environ.get(name, "").strip() or default
+
+    def boolean(self, name: str, default: bool) -> bool:
+        value = self.text(name, str(default)).lower()
+        if value not in TRUE | FALSE:
+            raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+        return value in TRUE
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            raise ImproperlyConfigured(
+                f"{name} must be a whole number from {least} to {most}, not {value!r}."
+            )
+        return int(value)
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        """Values between commas."""
+        return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def time_zone(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if value not in available_timezones():
+            raise ImproperlyConfigured(
+                f"{name} must be a time zone such as Europe/Moscow, not {value!r}."
+            )
+        return value
+
+    def database(self, name: str, default: Path) -> dict[str, Any]:
+        """Django's settings for the database of a URL; a relative SQLite path is beside `default`."""
+        url = self.text(name)
+        if not url:
+            return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
+        problem = (
+            f"{name} must look like postgresql://user:password@host:5432/name or sqlite:///file"
+        )
+        try:
+            config = dict(environ.Env.db_url_config(url))
+        except Exception as error:  # the parser raises whatever the malformed URL provokes
+            raise ImproperlyConfigured(f"{problem}.") from error
+        if config.get("ENGINE") not in ENGINES or not config.get("NAME"):
+            raise ImproperlyConfigured(f"{problem}; only these two databases are supported.")
+        if config["ENGINE"].endswith("sqlite3") and config["NAME"] != ":memory:":
+            config["NAME"] = str(default.parent / config["NAME"])
+        return config
+
+    def refuse_unknown(self) -> None:
+        """Raise for a variable with our prefix that nobody reads: most likely a slip of the pen."""
+        for name in sorted(os.environ):
+            if name.startswith(PREFIX) and name not in self.known:
+                close = difflib.get_close_matches(name, self.known, n=1)
+                hint = f" Did you mean {close[0]}?" if close else ""
+                raise ImproperlyConfigured(f"{name} is not a setting of this service.{hint}")

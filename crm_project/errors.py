@@ -1,0 +1,26 @@
+"""Errors of the domain: what services raise, with codes that clients may rely on."""
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException, ValidationError
+
+
+class Conflict(APIException):
+    """The request is well formed, but the present state forbids it."""
+
+    status_code = 409
+    default_code = "conflict"
+    default_detail = _("Somebody changed this at the same time. Try again.")
+
+
+class Busy(APIException):
+    """The database did not answer in time; nothing was written. `wait` is in seconds."""
+
+    status_code = 503
+    default_code = "busy"
+    default_detail = _("The service is busy. Try again in a moment.")
+    wait = 1
+
+
+def invalid(field: str, message: str, *, code: str = "invalid") -> ValidationError:
+    """A 400 that names the field."""
+    return ValidationError({field: [message]}, code=code)

@@ -1,0 +1,19 @@
+"""The page for people at `/`."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from stats.selectors import overview
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Where to go, and how things stand; the page refreshes itself from `/stats`.
+
+    Who may not see the figures gets a way to sign in, as a 401.
+    """
+    if not (settings.API_IS_OPEN or request.user.is_superuser):
+        return render(request, "home.html", {"stats": None}, status=401)
+    return render(request, "home.html", {"stats": overview()})

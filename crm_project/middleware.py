@@ -1,0 +1,52 @@
+"""What every request passes before its view."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from crm_project.responses import error_response
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# Pages of these have a slash at the end, as Django makes them.
+SLASHED = ("/admin/", "/static/")
+
+
+class BodyLimitMiddleware:
+    """Refuse a body that is too large, or of unknown length, before anybody reads it.
+
+    Django's own limit does not hold for bodies that are read as a stream, as DRF does.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(SLASHED):
+            return self.get_response(request)
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return error_response(411, "length_required", _("State the Content-Length."))
+        if not length.isdigit() or int(length) > settings.BODY_LIMIT_BYTES:
+            return error_response(
+                413,
+                "body_too_large",
+                _("The body may have %(limit)d bytes at most.")
+                % {"limit": settings.BODY_LIMIT_BYTES},
+            )
+        return self.get_response(request)
+
+
+class TrailingSlashMiddleware:
+    """Let `/operators/` answer as `/operators` does, without a redirect."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if path.endswith("/") and path != "/" and not path.startswith(SLASHED):
+            request.path_info = path[:-1]
+        return self.get_response(request)

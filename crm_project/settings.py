@@ -1,0 +1,243 @@
+"""Settings, all from the environment. The table in README.md lists every variable.
+
+Two modes: the first look (default: loopback only, the API open) and production
+(`CRM_PRODUCTION=true`: nothing has a default that matters for safety).
+"""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+from django.utils.translation import gettext_lazy as _
+
+from crm_project.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = Environment(BASE_DIR / ".env")
+
+# --- mode ---------------------------------------------------------------------------------------
+
+PRODUCTION = env.boolean("CRM_PRODUCTION", default=False)
+DEBUG = env.boolean("CRM_DEBUG", default=False)
+SECRET_KEY = env.text("CRM_SECRET_KEY")
+ALLOWED_HOSTS = env.words("CRM_ALLOWED_HOSTS", default="" if PRODUCTION else "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CRM_CSRF_TRUSTED_ORIGINS")
+BEHIND_TLS_PROXY = env.boolean("CRM_BEHIND_TLS_PROXY", default=False)
+
+if PRODUCTION:
+    if DEBUG:
+        raise ImproperlyConfigured("CRM_DEBUG must be off when CRM_PRODUCTION is on.")
+    if len(SECRET_KEY) < 50:
+        raise ImproperlyConfigured(
+            "CRM_PRODUCTION is on: set CRM_SECRET_KEY to at least 50 random characters, e.g. from"
+            " python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+        )
+    if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
+        raise ImproperlyConfigured(
+            "CRM_PRODUCTION is on: set CRM_ALLOWED_HOSTS to the names this service answers to,"
+            " e.g. crm.example.com"
+        )
+# Without a key of its own a process makes one: good for commands and tests; start.sh keeps one
+# in var/ for the server, whose workers must share it.
+SECRET_KEY = SECRET_KEY or get_random_secret_key()
+
+# Whoever can reach the open API can do everything: for a first look on loopback only.
+API_IS_OPEN = not PRODUCTION
+
+# --- applications -------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "crm_project",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "operators",
+    "sources",
+    "leads",
+    "contacts",
+    "stats",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "crm_project.middleware.BodyLimitMiddleware",
+    "crm_project.middleware.TrailingSlashMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "crm_project.urls"
+WSGI_APPLICATION = "crm_project.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "crm_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- database -----------------------------------------------------------------------------------
+
+DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
+    # read, so that a transaction never has to start over; FULL keeps what was answered through a
+    # power cut as well. See docs/decisions/0003-sqlite-durability.md.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    DATABASES["default"] |= {
+        "CONN_MAX_AGE": env.integer("CRM_CONN_MAX_AGE", default=60, least=0, most=86_400),
+        "CONN_HEALTH_CHECKS": True,
+        # PgBouncer in transaction mode gives no session to keep a cursor in.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people -------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+# `manage.py prepare` makes the first admin user with these.
+ADMIN_USERNAME = env.text("CRM_ADMIN_USERNAME", default="admin")
+ADMIN_PASSWORD = env.text("CRM_ADMIN_PASSWORD")
+
+# --- languages and time -------------------------------------------------------------------------
+
+LANGUAGE_CODE = "ru"
+LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = env.time_zone("CRM_TIME_ZONE", default="Europe/Moscow")
+
+# --- static files -------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- safety on the network ----------------------------------------------------------------------
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+if BEHIND_TLS_PROXY:
+    # Only behind a proxy that sets or strips this header: otherwise anybody could claim HTTPS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = True
+    # Probes come from inside, by plain HTTP.
+    SECURE_REDIRECT_EXEMPT = [r"^health(/ready)?/?$"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+# --- the API ------------------------------------------------------------------------------------
+
+BODY_LIMIT_BYTES = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.BasicAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["crm_project.api.access.ApiPermission"],
+    "DEFAULT_PARSER_CLASSES": ["crm_project.api.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "crm_project.api.negotiation.AlwaysJSON",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "crm_project.api.pagination.NumberedPages",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "crm_project.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "crm_project.api.errors.ExceptionHandler",
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "405", "409", "413", "415", "503"],
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Mini-CRM",
+    "VERSION": "0.1.0",
+    "DESCRIPTION": "Distributes contacts from many sources among operators by weight and limit.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
+    ],
+}
+
+# --- admin --------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Mini-CRM",
+    "SITE_HEADER": "Mini-CRM",
+    "SITE_SYMBOL": "alt_route",
+    "SHOW_HISTORY": True,
+}
+
+# --- logs ---------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}
+
+# Read by gunicorn.conf.py and start.sh; named here so that a slip of the pen is noticed.
+env.text("CRM_WORKERS")
+env.text("CRM_THREADS")
+
+env.refuse_unknown()

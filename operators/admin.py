@@ -1,0 +1,45 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from contacts.selectors import with_load
+from contacts.services import delete_operator
+from operators.models import Operator
+from operators.services import update_operator
+
+
+@admin.register(Operator)
+class OperatorAdmin(ModelAdmin):
+    list_display = ["name", "is_active", "current_load", "max_active_contacts"]
+    list_filter = ["is_active", "sources"]
+    search_fields = ["name"]
+    readonly_fields = ["current_load", "created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
+        return with_load(super().get_queryset(request))
+
+    @admin.display(description=_("open contacts"), ordering="current_load")
+    def current_load(self, operator: Operator) -> int:
+        return getattr(operator, "current_load", 0)
+
+    def save_model(self, request: HttpRequest, obj: Operator, form: Any, change: bool) -> None:
+        if change:
+            update_operator(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Operator) -> None:
+        delete_operator(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:
+        for operator in queryset:
+            delete_operator(operator)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Contacts are no hindrance: they are handed out before the operator goes."""
+        to_delete, counts, lacking, _protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, lacking, []

@@ -1,0 +1,27 @@
+from crm_project.api.fields import IntegerField, ModelSerializer, TextField
+from operators.models import Operator
+from sources.models import Assignment
+
+
+class OperatorSerializer(ModelSerializer):
+    current_load = IntegerField(read_only=True, help_text="Open contacts, over all sources.")
+
+    class Meta:
+        model = Operator
+        fields = ["id", "name", "is_active", "max_active_contacts", "current_load", "created_at"]
+
+
+class ServedSourceSerializer(ModelSerializer):
+    source_code = TextField(source="source.code")
+    source_name = TextField(source="source.name")
+
+    class Meta:
+        model = Assignment
+        fields = ["source_id", "source_code", "source_name", "weight"]
+
+
+class OperatorDetailSerializer(OperatorSerializer):
+    sources = ServedSourceSerializer(source="assignments", many=True, read_only=True)
+
+    class Meta(OperatorSerializer.Meta):
+        fields = [*OperatorSerializer.Meta.fields, "sources"]

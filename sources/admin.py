@@ -1,0 +1,71 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from sources.models import Assignment, Source
+from sources.services import remove_assignment, set_weight, update_source
+
+
+class AssignmentInline(TabularInline):
+    model = Assignment
+    fields = ["operator", "weight"]
+    autocomplete_fields = ["operator"]
+    extra = 0
+
+
+@admin.register(Source)
+class SourceAdmin(ModelAdmin):
+    list_display = ["name", "code", "is_active", "created_at"]
+    list_filter = ["is_active"]
+    search_fields = ["name", "code"]
+    readonly_fields = ["created_at"]
+    inlines = [AssignmentInline]
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if change:
+            update_source(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            super().save_model(request, obj, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for assignment in formset.deleted_objects:
+            remove_assignment(assignment)
+        for assignment in [each for each, _ in formset.changed_objects] + formset.new_objects:
+            _write(assignment)
+        formset.save_m2m()
+
+
+def _write(assignment: Assignment) -> None:
+    """Write the weight through the service; a row moved to another operator frees the old pair."""
+    stored = Assignment.objects.filter(pk=assignment.pk).first()
+    if stored and stored.operator_id != assignment.operator_id:
+        remove_assignment(stored)
+    written, _created = set_weight(
+        operator_id=assignment.operator_id,
+        source_id=assignment.source_id,
+        weight=assignment.weight,
+    )
+    assignment.pk = written.pk
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ModelAdmin):
+    """A list to search; weights are edited at their source."""
+
+    list_display = ["operator", "source", "weight"]
+    list_display_links = None
+    list_filter = ["source"]
+    list_select_related = ["operator", "source"]
+    search_fields = ["operator__name", "source__name", "source__code"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

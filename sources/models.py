@@ -1,0 +1,92 @@
+"""Channels by which leads arrive, and who serves them at what weight."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from operators.models import Operator
+
+LEAST_WEIGHT, MOST_WEIGHT = 1, 1000
+
+validate_code = RegexValidator(
+    r"^[A-Za-z0-9_-]{1,50}\Z",
+    _("Use 1 to 50 Latin letters, digits, hyphens and underscores."),
+    code="invalid",
+)
+
+
+class Source(models.Model):
+    """A channel by which leads reach us: a bot, a messenger account, a form on a page."""
+
+    name = models.CharField(_("name"), max_length=100)
+    code = models.CharField(
+        _("code"),
+        max_length=50,
+        unique=True,
+        validators=[validate_code],
+        help_text=_("Names the source in requests; capital and small letters differ."),
+        error_messages={"unique": _("A source with this code exists already.")},
+    )
+    description = models.TextField(_("description"), max_length=2000, blank=True)
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("An inactive source takes no new contacts.")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    operators = models.ManyToManyField(
+        Operator, through="Assignment", related_name="sources", verbose_name=_("operators")
+    )
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="source_name_not_empty"),
+            models.CheckConstraint(condition=~Q(code=""), name="source_code_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Assignment(models.Model):
+    """One operator serves one source, with a weight against the others who do."""
+
+    # The unique constraint below is the index by source.
+    source = models.ForeignKey(
+        Source,
+        models.CASCADE,
+        related_name="assignments",
+        db_index=False,
+        verbose_name=_("source"),
+    )
+    operator = models.ForeignKey(
+        Operator, models.CASCADE, related_name="assignments", verbose_name=_("operator")
+    )
+    weight = models.PositiveIntegerField(
+        _("weight"),
+        default=1,
+        validators=[MinValueValidator(LEAST_WEIGHT), MaxValueValidator(MOST_WEIGHT)],
+        help_text=_("The chance of a contact is the weight over the sum of the weights."),
+    )
+
+    class Meta:
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
+        ordering = ["source", "operator"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "operator"],
+                name="assignment_once_per_source_and_operator",
+                violation_error_message=_("This operator is assigned to this source already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(weight__range=(LEAST_WEIGHT, MOST_WEIGHT)),
+                name="assignment_weight_in_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operator_id} × {self.source_id} ({self.weight})"

@@ -1,0 +1,16 @@
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from sources.views import AssignmentViewSet, SourceViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("sources", SourceViewSet, basename="source")
+
+urlpatterns = [
+    *router.urls,
+    path("assignments", AssignmentViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "assignments/<int:operator_id>/<int:source_id>",
+        AssignmentViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+    ),
+]

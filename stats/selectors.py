@@ -1,0 +1,139 @@
+"""Figures over everything. Reads only."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from contacts.models import OPEN, Contact
+from contacts.selectors import assignments_with_load, with_load
+from leads.models import Lead
+from operators.models import Operator
+from sources.models import Source
+
+Status = Contact.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Half-open: `since` belongs to it, `until` does not. None means without end on that side."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def contacts(self) -> QuerySet[Contact]:
+        created = Q()
+        if self.since:
+            created &= Q(created_at__gte=self.since)
+        if self.until:
+            created &= Q(created_at__lt=self.until)
+        return Contact.objects.filter(created)
+
+
+def percentage(part: int, whole: int) -> float:
+    """part / whole · 100, to two decimals; 0 where there is no whole."""
+    return round(100 * part / whole, 2) if whole else 0.0
+
+
+def overview() -> dict[str, Any]:
+    """The whole house at this moment; capacities are over active operators."""
+    contacts = Contact.objects.aggregate(
+        total_contacts=Count("pk"),
+        active_contacts=Count("pk", filter=OPEN),
+        new_contacts=Count("pk", filter=Q(status=Status.NEW)),
+        in_progress_contacts=Count("pk", filter=Q(status=Status.IN_PROGRESS)),
+        closed_contacts=Count("pk", filter=Q(status=Status.CLOSED)),
+        waiting_contacts=Count("pk", filter=OPEN & Q(operator=None)),
+    )
+    operators = list(with_load(Operator.objects.order_by("pk")))
+    active = [operator for operator in operators if operator.is_active]
+    return {
+        "total_operators": len(operators),
+        "active_operators": len(active),
+        "total_sources": Source.objects.count(),
+        "total_leads": Lead.objects.count(),
+        **contacts,
+        "total_capacity": sum(each.max_active_contacts for each in active),
+        "used_capacity": sum(each.current_load for each in active),  # type: ignore[attr-defined]
+        "operators": [_load_of(operator) for operator in operators],
+    }
+
+
+def _load_of(operator: Any) -> dict[str, Any]:
+    return {
+        "operator_id": operator.pk,
+        "operator_name": operator.name,
+        "is_active": operator.is_active,
+        "current_load": operator.current_load,
+        "max_active_contacts": operator.max_active_contacts,
+        "load_percentage": percentage(operator.current_load, operator.max_active_contacts),
+    }
+
+
+def of_source(source: Source, period: Period) -> dict[str, Any]:
+    """A source's contacts created in the period, and how its operators shared them.
+
+    `expected_share` is weight / Σ weights of all assigned, None for who no longer is;
+    `actual_share` is over the contacts that have an operator, None where there is none.
+    """
+    rows = (
+        period.contacts()
+        .filter(source=source)
+        .order_by()
+        .values_list("operator", "operator__name", "status")
+        .annotate(count=Count("pk"))
+    )
+    totals: Counter[tuple[int | None, bool]] = Counter()
+    names: dict[int, str] = {}
+    for operator_id, name, status, count in rows:
+        totals[operator_id, status != Status.CLOSED] += count
+        names[operator_id] = name
+    weights = {row.operator_id: row.weight for row in _assigned(source, names)}
+    names.pop(None, None)  # type: ignore[call-overload]  # the contacts without operator
+    total = sum(totals.values())
+    handed_out = total - totals[None, True] - totals[None, False]
+    return {
+        "source_id": source.pk,
+        "source_code": source.code,
+        "source_name": source.name,
+        "total_contacts": total,
+        "active_contacts": sum(count for (_, is_open), count in totals.items() if is_open),
+        "closed_contacts": sum(count for (_, is_open), count in totals.items() if not is_open),
+        "waiting_contacts": totals[None, True],
+        "operators": [
+            _share_of(pk, names[pk], weights, totals, handed_out, total) for pk in sorted(names)
+        ],
+    }
+
+
+def _assigned(source: Source, names: dict[int, str]) -> list[Any]:
+    """The source's assignments; their operators' names are added to `names`."""
+    rows = list(assignments_with_load([source.pk]))
+    names.update({row.operator_id: row.operator.name for row in rows})
+    return rows
+
+
+def _share_of(
+    operator_id: int,
+    name: str,
+    weights: dict[int, int],
+    totals: Counter[tuple[int | None, bool]],
+    handed_out: int,
+    total: int,
+) -> dict[str, Any]:
+    weight = weights.get(operator_id)
+    active, closed = totals[operator_id, True], totals[operator_id, False]
+    mine = active + closed
+    return {
+        "operator_id": operator_id,
+        "operator_name": name,
+        "weight": weight,
+        "expected_share": None if weight is None else weight / sum(weights.values()),
+        "actual_share": mine / handed_out if handed_out else None,
+        "total_contacts": mine,
+        "active_contacts": active,
+        "closed_contacts": closed,
+        "load_percentage": percentage(mine, total),
+    }
