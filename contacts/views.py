@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from contacts import examples
 from contacts.filters import ContactFilter
 from contacts.models import Contact
 from contacts.serializers import (
@@ -27,7 +28,11 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     filterset_class = ContactFilter
     pagination_class = CursorPages
 
-    @extend_schema(request=NewContactSerializer, responses={201: CreatedContactSerializer})
+    @extend_schema(
+        request=NewContactSerializer,
+        responses={201: CreatedContactSerializer},
+        examples=[examples.NEW_CONTACT, examples.CREATED_CONTACT],
+    )
     def create(self, request: Request) -> Response:
         """Record an inquiry and give it to one of the source's available operators at once.
 
@@ -39,7 +44,12 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         body = CreatedContactSerializer(contact, context={"decision": decision})
         return Response(body.data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=StatusSerializer, responses=ContactSerializer)
+    @extend_schema(
+        # Written out: of a PATCH's serializer, drf-spectacular makes every field optional.
+        request={"application/json": examples.STATUS_SCHEMA},
+        responses=ContactSerializer,
+        examples=[examples.STATUS],
+    )
     @action(detail=True, methods=["patch"], url_path="status")
     def set_status(self, request: Request, pk: int) -> Response:
         """Move the contact to another status, in any order.
@@ -51,7 +61,11 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         contact = change_status(pk, **self._validated(StatusSerializer))
         return Response(ContactSerializer(contact).data)
 
-    @extend_schema(request=ReassignSerializer, responses=ReassignedContactSerializer)
+    @extend_schema(
+        request=ReassignSerializer,
+        responses=ReassignedContactSerializer,
+        examples=[examples.REASSIGN],
+    )
     @action(detail=True, methods=["post"])
     def reassign(self, request: Request, pk: int) -> Response:
         """Give an open contact to another operator: a named one, or one found by distribution."""

@@ -24,9 +24,11 @@ class Environment:
     An unset variable and an empty one mean the default.
     """
 
-    def __init__(self, dotenv: Path) -> None:
-        environ.Env.read_env(dotenv)
-        self.known: set[str] = set()
+    def __init__(self, dotenv: Path | str) -> None:
+        """Take in the file first, if there is one; what the environment has goes before it."""
+        if os.path.isfile(dotenv):
+            environ.Env.read_env(dotenv)
+        self.known = {"CRM_DOTENV"}
 
     def text(self, name: str, default: str = "") -> str:
         self.known.add(name)

@@ -4,6 +4,7 @@ Two modes: the first look (default: loopback only, the API open) and production
 (`CRM_PRODUCTION=true`: nothing has a default that matters for safety).
 """
 
+import os
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,7 +16,7 @@ from crm_project.environment import Environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = Environment(BASE_DIR / ".env")
+env = Environment(os.environ.get("CRM_DOTENV") or BASE_DIR / ".env")
 
 # --- mode ---------------------------------------------------------------------------------------
 
@@ -143,7 +144,8 @@ ADMIN_PASSWORD = env.text("CRM_ADMIN_PASSWORD")
 
 LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# The second holds what the admin theme and the libraries leave in English.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "theme"]
 USE_TZ = True
 TIME_ZONE = env.time_zone("CRM_TIME_ZONE", default="Europe/Moscow")
 
@@ -194,9 +196,14 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
+ERROR_SCHEMAS = dict.fromkeys(
+    ["400", "401", "403", "404", "405", "409", "411", "413", "415", "503"],
+    "crm_project.api.schema.ErrorsSerializer",
+)
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "crm_project.api.errors.ExceptionHandler",
-    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "405", "409", "413", "415", "503"],
+    "ALLOWED_ERROR_STATUS_CODES": list(ERROR_SCHEMAS),
+    "ERROR_SCHEMAS": ERROR_SCHEMAS,
 }
 
 SPECTACULAR_SETTINGS = {
@@ -212,9 +219,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/",
-    "POSTPROCESSING_HOOKS": [
-        "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
-    ],
+    "ENUM_NAME_OVERRIDES": {"ContactStatusEnum": "contacts.models.Contact.Status"},
 }
 
 # --- admin --------------------------------------------------------------------------------------

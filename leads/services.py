@@ -19,7 +19,7 @@ class Profile:
     email: str = ""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def find_or_create_lead(external_id: str, *, profile: Profile) -> Lead:
     """Return the one lead with this id, made now if there was none.
 

@@ -1,3 +1,5 @@
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+
 from crm_project.api.fields import IntegerField, ModelSerializer, TextField
 from operators.models import Operator
 from sources.models import Assignment
@@ -20,6 +22,9 @@ class ServedSourceSerializer(ModelSerializer):
         fields = ["source_id", "source_code", "source_name", "weight"]
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample('A new operator', {'name': 'Анна Петрова', 'max_active_contacts': 5}, request_only=True)]
+)
 class OperatorDetailSerializer(OperatorSerializer):
     sources = ServedSourceSerializer(source="assignments", many=True, read_only=True)
 

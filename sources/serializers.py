@@ -1,6 +1,10 @@
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from contacts.selectors import assignments_with_load, shares_now
@@ -29,6 +33,9 @@ class ServingOperatorSerializer(serializers.Serializer):
     max_active_contacts = serializers.IntegerField()
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample('A new source', {'name': 'Телеграм', 'code': 'tg_main'}, request_only=True)]
+)
 class SourceDetailSerializer(SourceSerializer):
     operators = serializers.SerializerMethodField()
 
@@ -53,6 +60,9 @@ class SourceDetailSerializer(SourceSerializer):
         ]
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample('A weight', {'operator_id': 1, 'source_id': 1, 'weight': 3}, request_only=True)]
+)
 class AssignmentSerializer(ModelSerializer):
     operator_id = IntegerField(min_value=1, max_value=LARGEST_ID)
     source_id = IntegerField(min_value=1, max_value=LARGEST_ID)

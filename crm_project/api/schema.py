@@ -1,7 +1,73 @@
-"""What drf-spectacular cannot see by itself."""
+"""What drf-spectacular cannot see by itself: the errors an endpoint can answer with."""
 
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
+from rest_framework import serializers
+
+
+class ErrorSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="Stable; does not depend on the language.")
+    detail = serializers.CharField(help_text="For a person, in the language of Accept-Language.")
+    attr = serializers.CharField(allow_null=True, help_text="The field; null: the whole request.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A wrong value",
+            {
+                "type": "validation_error",
+                "errors": [
+                    {"code": "does_not_exist", "detail": "Нет такого источника.", "attr": "source_code"}
+                ],
+            },
+            status_codes=["400"],
+        ),
+        OpenApiExample(
+            "No such thing",
+            {
+                "type": "client_error",
+                "errors": [{"code": "not_found", "detail": "Страница не найдена.", "attr": None}],
+            },
+            status_codes=["404"],
+        ),
+        OpenApiExample(
+            "The present state forbids it",
+            {
+                "type": "client_error",
+                "errors": [{"code": "conflict", "detail": "Попробуйте ещё раз.", "attr": None}],
+            },
+            status_codes=["409"],
+        ),
+    ]
+)
+class ErrorsSerializer(serializers.Serializer):
+    """The one shape of every error."""
+
+    type = serializers.ChoiceField(
+        choices=["validation_error", "client_error", "server_error"],
+    )
+    errors = ErrorSerializer(many=True)
 
 
 class AutoSchema(StandardizedErrorsSchema):
-    """Describes every error an endpoint can answer with."""
+    def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
+        """Errors that come of a body or of a change belong to no mere reading."""
+        match status_code:
+            case "400":
+                return bool(self._body() or self._query_parameters())
+            case "409":
+                return self.method != "GET"
+            case "411" | "413" | "415":
+                return self._body()
+            case "401" | "403":
+                return True
+        return super()._should_add_error_response(responses, status_code)
+
+    def _body(self) -> bool:
+        return self.method in ("POST", "PATCH")
+
+    def _query_parameters(self) -> list[Any]:
+        return [each for each in self._get_parameters() if each["in"] == "query"]

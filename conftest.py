@@ -1,0 +1,31 @@
+"""What every test relies on."""
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from hypothesis import settings as hypothesis_settings
+from rest_framework.test import APIClient
+
+hypothesis_settings.register_profile("default", deadline=None)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+
+
+def pytest_collection_modifyitems(items):
+    if connection.vendor == "postgresql":
+        return
+    for item in items:
+        if "postgres" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="SQLite has no locks on rows"))
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_plain(settings):
+    """A fast hash for passwords, and static files that nobody has to collect."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES = django_settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
+
+
+@pytest.fixture
+def api():
+    return APIClient()

@@ -1,0 +1,268 @@
+"""The services, one thread; the races are in test_concurrency.py."""
+
+import pytest
+
+from contacts.models import OPEN, Contact
+from contacts.services import (
+    ContactClosed,
+    OperatorFull,
+    OperatorInactive,
+    SourceInactive,
+    change_status,
+    create_contact,
+    delete_operator,
+    reassign_contact,
+)
+from contacts.tests.factories import ContactFactory
+from crm_project.testing.queries import capture_sql
+from leads.models import Lead
+from leads.services import Profile
+from operators.models import Operator
+from operators.services import update_operator
+from operators.tests.factories import OperatorFactory
+from sources.tests.factories import AssignmentFactory, SourceFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def serve(source, *, weight=1, **operator):
+    """A new operator assigned to the source."""
+    return AssignmentFactory(
+        source=source, weight=weight, operator=OperatorFactory(**operator)
+    ).operator
+
+
+def arrive(source, **given):
+    return create_contact(source=source, **{"external_id": "lead:1"} | given)
+
+
+def load(operator):
+    return Contact.objects.filter(OPEN, operator=operator).count()
+
+
+class TestCreate:
+    def test_the_draw_decides_by_weight(self):
+        source = SourceFactory()
+        heavy, light = serve(source, weight=3), serve(source, weight=1)
+        assert arrive(source, draw=lambda: 0.74)[0].operator == heavy
+        assert arrive(source, draw=lambda: 0.75)[0].operator == light
+
+    def test_nobody_is_taken_above_the_limit(self):
+        source = SourceFactory()
+        operator = serve(source, max_active_contacts=2)
+        assert [arrive(source)[0].operator for _ in range(3)] == [operator, operator, None]
+
+    def test_the_load_counts_over_all_sources(self):
+        source = SourceFactory()
+        operator = serve(source, max_active_contacts=1)
+        ContactFactory(operator=operator)
+        assert arrive(source)[0].operator is None
+
+    def test_a_closed_contact_takes_no_place(self):
+        source = SourceFactory()
+        operator = serve(source, max_active_contacts=1)
+        ContactFactory(operator=operator, status="closed")
+        assert arrive(source)[0].operator == operator
+
+    def test_an_inactive_or_foreign_operator_gets_nothing(self):
+        source = SourceFactory()
+        serve(source, is_active=False)
+        serve(SourceFactory())
+        contact, decision = arrive(source)
+        assert (contact.operator, contact.assigned_at, decision.chosen) == (None, None, None)
+
+    def test_an_inactive_source_takes_nothing(self):
+        with pytest.raises(SourceInactive):
+            arrive(SourceFactory(is_active=False))
+        assert not Lead.objects.exists()
+
+    def test_the_lead_is_found_and_only_what_is_empty_is_filled(self):
+        source = SourceFactory()
+        arrive(source, profile=Profile(name="Anna"))
+        contact, _ = arrive(source, profile=Profile(name="Other", phone="+7"))
+        lead = Lead.objects.get()
+        assert (lead.name, lead.phone, lead.email) == ("Anna", "+7", "")
+        assert (contact.lead.name, contact.lead.phone) == ("Anna", "+7")
+
+    def test_external_ids_that_differ_in_case_are_two_leads(self):
+        source = SourceFactory()
+        arrive(source, external_id="a")
+        arrive(source, external_id="A")
+        arrive(source, external_id=" a")
+        assert Lead.objects.count() == 3
+
+    @pytest.mark.parametrize("operators", [1, 40])
+    def test_the_number_of_queries_depends_on_nothing(self, operators, django_assert_num_queries):
+        source = SourceFactory()
+        for _ in range(operators):
+            ContactFactory.create_batch(operators, operator=serve(source, max_active_contacts=100))
+        # Two of them are the bounds of the transaction.
+        with django_assert_num_queries(8):
+            arrive(source, external_id="new")
+
+    def test_operators_are_locked_in_order_before_they_are_counted(self):
+        source = SourceFactory()
+        serve(source)
+        statements = capture_sql(lambda: arrive(source))
+        lock = next(i for i, sql in enumerate(statements) if "operators_operator" in sql)
+        count = next(i for i, sql in enumerate(statements) if "COUNT" in sql)
+        assert 'ORDER BY "operators_operator"."id" ASC' in statements[lock]
+        assert lock < count
+
+
+@pytest.mark.postgres
+def test_the_lock_is_taken_in_order_of_pk_and_lets_foreign_keys_through():
+    source = SourceFactory()
+    serve(source)
+    statements = capture_sql(lambda: arrive(source))
+    (lock,) = [sql for sql in statements if "FOR NO KEY UPDATE" in sql]
+    assert lock.endswith('ORDER BY "operators_operator"."id" ASC FOR NO KEY UPDATE')
+
+
+class TestStatus:
+    def test_closing_frees_a_place_and_closing_twice_frees_one(self):
+        operator = OperatorFactory()
+        contact, _other = ContactFactory.create_batch(2, operator=operator)
+        closed = change_status(contact.pk, status="closed")
+        again = change_status(contact.pk, status="closed")
+        assert load(operator) == 1
+        assert closed.closed_at == again.closed_at is not None
+
+    def test_taking_into_work_keeps_the_place(self):
+        contact = ContactFactory(operator=OperatorFactory())
+        assert change_status(contact.pk, status="in_progress").operator == contact.operator
+        assert load(contact.operator) == 1
+
+    def test_a_waiting_contact_may_be_taken_and_closed(self):
+        contact = ContactFactory()
+        assert change_status(contact.pk, status="in_progress").operator is None
+        assert change_status(contact.pk, status="closed").closed_at
+
+    def test_reopening_goes_to_the_same_operator_if_available(self):
+        source = SourceFactory()
+        serve(source, weight=1000)
+        same = serve(source)
+        contact = ContactFactory(source=source, operator=same, status="closed")
+        reopened = change_status(contact.pk, status="new", draw=lambda: 0.0)
+        assert (reopened.operator, reopened.closed_at) == (same, None)
+
+    @pytest.mark.parametrize("change", [{"is_active": False}, {"max_active_contacts": 1}])
+    def test_reopening_goes_to_another_if_the_same_is_unavailable(self, change):
+        source = SourceFactory()
+        same, other = serve(source), serve(source)
+        contact = ContactFactory(source=source, operator=same, status="closed")
+        ContactFactory(operator=same)
+        update_operator(same, **change)
+        assert change_status(contact.pk, status="new").operator == other
+
+    def test_reopening_goes_to_another_if_the_same_is_no_longer_assigned(self):
+        source = SourceFactory()
+        other = serve(source)
+        contact = ContactFactory(source=source, operator=OperatorFactory(), status="closed")
+        assert change_status(contact.pk, status="in_progress").operator == other
+
+    def test_reopening_waits_where_nobody_is_available(self):
+        contact = ContactFactory(operator=OperatorFactory(), status="closed")
+        reopened = change_status(contact.pk, status="new")
+        assert (reopened.operator, reopened.assigned_at) == (None, None)
+
+    def test_an_unknown_status_is_refused(self):
+        with pytest.raises(ValueError, match="lost"):
+            change_status(ContactFactory().pk, status="lost")
+
+
+class TestReassign:
+    def test_it_goes_to_one_of_the_others(self):
+        source = SourceFactory()
+        mine, other = serve(source, weight=1000), serve(source)
+        contact = ContactFactory(source=source, operator=mine)
+        done = reassign_contact(contact.pk)
+        assert (done.contact.operator, done.moved) == (other, True)
+
+    def test_a_waiting_contact_finds_somebody(self):
+        source = SourceFactory()
+        operator = serve(source)
+        assert reassign_contact(ContactFactory(source=source).pk).contact.operator == operator
+
+    def test_it_stays_where_nobody_else_is_available(self):
+        source = SourceFactory()
+        mine = serve(source, max_active_contacts=1)
+        done = reassign_contact(ContactFactory(source=source, operator=mine).pk)
+        assert (done.contact.operator, done.moved) == (mine, False)
+
+    def test_it_waits_if_its_operator_is_inactive(self):
+        source = SourceFactory()
+        contact = ContactFactory(source=source, operator=serve(source, is_active=False))
+        done = reassign_contact(contact.pk)
+        assert (done.contact.operator, done.contact.assigned_at, done.moved) == (None, None, True)
+
+    def test_it_waits_if_its_operator_is_no_longer_assigned(self):
+        contact = ContactFactory(operator=OperatorFactory())
+        assert reassign_contact(contact.pk).contact.operator is None
+
+    def test_a_named_operator_gets_it_assigned_to_the_source_or_not(self):
+        target = OperatorFactory()
+        done = reassign_contact(ContactFactory().pk, operator_id=target.pk)
+        assert (done.contact.operator, done.moved, done.decision.strategy) == (target, True, None)
+
+    def test_an_inactive_operator_is_refused_even_by_force(self):
+        target = OperatorFactory(is_active=False)
+        with pytest.raises(OperatorInactive):
+            reassign_contact(ContactFactory().pk, operator_id=target.pk, force=True)
+
+    def test_a_full_operator_takes_it_by_force_only(self):
+        target = OperatorFactory(max_active_contacts=1)
+        ContactFactory(operator=target)
+        contact = ContactFactory()
+        with pytest.raises(OperatorFull):
+            reassign_contact(contact.pk, operator_id=target.pk)
+        assert reassign_contact(contact.pk, operator_id=target.pk, force=True).moved
+        assert load(target) == 2
+
+    def test_the_operator_it_has_is_no_change_even_inactive(self):
+        mine = OperatorFactory(is_active=False)
+        contact = ContactFactory(operator=mine)
+        done = reassign_contact(contact.pk, operator_id=mine.pk)
+        assert (done.contact.operator, done.moved) == (mine, False)
+        assert done.contact.assigned_at == contact.assigned_at
+
+    def test_a_closed_contact_is_refused(self):
+        with pytest.raises(ContactClosed):
+            reassign_contact(ContactFactory(status="closed").pk)
+
+
+class TestDeleteOperator:
+    def test_open_contacts_go_to_others_or_wait_and_closed_ones_stay(self):
+        full, alone = SourceFactory(), SourceFactory()
+        leaving = serve(full)
+        AssignmentFactory(source=alone, operator=leaving)
+        other = serve(full, max_active_contacts=1)
+        first, second = ContactFactory.create_batch(2, source=full, operator=leaving)
+        third = ContactFactory(source=alone, operator=leaving)
+        closed = ContactFactory(source=full, operator=leaving, status="closed")
+
+        release = delete_operator(leaving)
+
+        assert (release.released, release.reassigned, release.waiting) == (3, 1, 2)
+        owners = dict(Contact.objects.values_list("pk", "operator"))
+        assert owners == {first.pk: other.pk, second.pk: None, third.pk: None, closed.pk: None}
+        assert not Operator.objects.filter(pk=leaving.pk).exists()
+        waiting = Contact.objects.get(pk=second.pk)
+        assert waiting.assigned_at is None
+
+    def test_it_takes_as_many_queries_for_one_contact_as_for_twenty(
+        self, django_assert_max_num_queries
+    ):
+        source = SourceFactory()
+        leaving = serve(source, max_active_contacts=50)
+        serve(source, max_active_contacts=50)
+        ContactFactory.create_batch(20, source=source, operator=leaving)
+        with django_assert_max_num_queries(16):
+            delete_operator(leaving)
+
+    def test_who_is_gone_already_is_not_found(self):
+        operator = OperatorFactory()
+        delete_operator(operator)
+        operator.pk = 10**6
+        with pytest.raises(Operator.DoesNotExist):
+            delete_operator(operator)

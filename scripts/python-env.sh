@@ -1,0 +1,52 @@
+# Sourced by start.sh and test.sh: finds a Python, keeps .venv, installs locked requirements.
+
+fail() {
+  printf '%s\n' "$1" >&2
+  exit 1
+}
+
+VENV=.venv
+
+# Sets PYTHON to a Python of at least 3.11.
+find_python() {
+  local candidate found=""
+  for candidate in ${PYTHON:+"$PYTHON"} python3.14 python3.13 python3.12 python3.11 python3 python; do
+    command -v "$candidate" >/dev/null 2>&1 || continue
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      PYTHON=$candidate
+      return
+    fi
+    found=${found:-$candidate}
+  done
+  if [ -n "$found" ]; then
+    fail "Python 3.11 or newer is needed; $found is $("$found" --version 2>&1 | head -n 1). Install a newer one, or name it: PYTHON=/path/to/python3.11"
+  fi
+  fail "Python 3.11 or newer is needed and none was found. Install python3, or name it: PYTHON=/path/to/python3.11"
+}
+
+# Makes .venv, anew if it is broken or was moved here from elsewhere.
+ensure_venv() {
+  if [ "$(cat "$VENV/made-in" 2>/dev/null)" = "$PWD" ] && [ -x "$VENV/bin/python" ]; then
+    return
+  fi
+  find_python
+  "$PYTHON" -c 'import venv, ensurepip' >/dev/null 2>&1 ||
+    fail "$PYTHON has no venv module. On Debian and Ubuntu: apt install python3-venv"
+  echo "Making $VENV with $("$PYTHON" --version) ..."
+  "$PYTHON" -m venv --clear "$VENV" >/dev/null ||
+    fail "Could not make $PWD/$VENV: is the folder writable, the disk full?"
+  printf '%s' "$PWD" >"$VENV/made-in"
+}
+
+# install_requirements FILE...: what each file locks, unless that is there already.
+install_requirements() {
+  local file sum
+  for file in "$@"; do
+    sum=$(cksum <"$file")
+    [ "$(cat "$VENV/installed-$file" 2>/dev/null)" = "$sum" ] && continue
+    echo "Installing $file ..."
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" ||
+      fail "Installing $file failed (see above). Is the package index reachable?"
+    printf '%s' "$sum" >"$VENV/installed-$file"
+  done
+}
