@@ -179,7 +179,11 @@ class NewContactSerializer(serializers.Serializer):
 
 
 class StatusSerializer(serializers.Serializer):
-    status = serializers.ChoiceField(choices=Contact.Status.choices)
+    # DRF's own message repeats the value, which may be no text that can be sent.
+    status = serializers.ChoiceField(
+        choices=Contact.Status.choices,
+        error_messages={"invalid_choice": _("Give one of: new, in_progress, closed.")},
+    )
 
 
 class ReassignSerializer(serializers.Serializer):

@@ -40,8 +40,10 @@ if PRODUCTION:
             "CRM_PRODUCTION is on: set CRM_ALLOWED_HOSTS to the names this service answers to,"
             " e.g. crm.example.com"
         )
-# Without a key of its own a process makes one: good for commands and tests; start.sh keeps one
-# in var/ for the server, whose workers must share it.
+# Workers must share the key: for the first look, `manage.py prepare` keeps one in this file.
+SECRET_KEY_FILE = VAR_DIR / "secret_key"
+if not SECRET_KEY and SECRET_KEY_FILE.is_file():
+    SECRET_KEY = SECRET_KEY_FILE.read_text()
 SECRET_KEY = SECRET_KEY or get_random_secret_key()
 
 # Whoever can reach the open API can do everything: for a first look on loopback only.

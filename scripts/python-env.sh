@@ -45,7 +45,7 @@ install_requirements() {
     sum=$(cksum <"$file")
     [ "$(cat "$VENV/installed-$file" 2>/dev/null)" = "$sum" ] && continue
     echo "Installing $file ..."
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" ||
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r "$file" ||
       fail "Installing $file failed (see above). Is the package index reachable?"
     printf '%s' "$sum" >"$VENV/installed-$file"
   done

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -8,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from crm_project.api.filters import LARGEST_ID
 from sources.filters import AssignmentFilter, SourceFilter
 from sources.models import Assignment, Source
 from sources.serializers import (
@@ -60,6 +62,9 @@ class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     filterset_class = AssignmentFilter
 
     def get_object(self) -> Assignment:
+        # SQLite cannot even compare a foreign key with a number beyond 64 bits.
+        if max(self.kwargs.values()) > LARGEST_ID:
+            raise Http404
         return get_object_or_404(self.get_queryset(), **self.kwargs)
 
     @extend_schema(

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
@@ -109,10 +109,10 @@ class CursorPages(BasePagination):
         try:
             text = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii")
             direction, moment, pk = text.split(" ")
-            edge = datetime.fromisoformat(moment), int(pk)
-            if direction not in "np" or edge[0].tzinfo is None or not 0 <= edge[1] < 2**63:
+            edge = datetime.fromisoformat(moment).astimezone(UTC), int(pk)
+            if direction not in ("n", "p") or not 0 < edge[1] < 2**63:
                 raise ValueError
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, OverflowError, binascii.Error) as error:
             raise invalid("cursor", _("This cursor is none of ours.")) from error
         return direction == "p", edge
 

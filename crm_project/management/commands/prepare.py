@@ -1,0 +1,134 @@
+"""Makes an installation ready to serve."""
+
+import hashlib
+import ipaddress
+import os
+import secrets
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from operators.models import Operator
+
+
+class Command(BaseCommand):
+    help = (
+        "Prepares the service: database, static files, the first admin user. "
+        "A second run does only what is missing and changes nothing else."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="fill an empty database")
+        parser.add_argument("--listen", metavar="HOST:PORT", help="check that one may serve there")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["listen"]:
+            host, _, port = options["listen"].rpartition(":")
+            check_address(host, int(port))
+        keep_secret_key()
+        try:
+            self.migrate()
+            self.collect_static_files()
+            self.make_admin_user()
+            if options["demo"]:
+                self.fill_with_demo_data()
+        except DatabaseError as error:
+            raise CommandError(database_trouble(error)) from error
+        except OSError as error:
+            raise CommandError(f"Cannot write {error.filename}: {error.strerror}.") from error
+
+    def migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write("Preparing the database ...")
+            call_command("migrate", verbosity=0, interactive=False)
+
+    def collect_static_files(self) -> None:
+        stamp, now = settings.STATIC_ROOT / ".collected", static_files_stamp()
+        if stamp.is_file() and stamp.read_text() == now:
+            return
+        self.stdout.write("Collecting static files ...")
+        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        stamp.write_text(now)
+
+    def make_admin_user(self) -> None:
+        users = get_user_model()
+        if users.objects.filter(is_superuser=True).exists():
+            return
+        password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
+        users.objects.create_superuser(settings.ADMIN_USERNAME, password=password)
+        shown = "as set in CRM_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else password
+        self.stdout.write(
+            f"\nAdmin user / администратор: {settings.ADMIN_USERNAME}\n"
+            f"Password / пароль:          {shown}\n"
+        )
+        if not settings.ADMIN_PASSWORD:
+            self.stdout.write("It is not shown again / больше он не появится.")
+
+    def fill_with_demo_data(self) -> None:
+        if Operator.objects.exists():
+            self.stdout.write("The database has data: left as it is, without demo data.")
+            return
+        call_command("demo", stdout=self.stdout)
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise a CommandError where we must not or cannot listen."""
+    if settings.API_IS_OPEN and not is_loopback(host):
+        raise CommandError(
+            f"HOST={host} would open the API to everybody: without CRM_PRODUCTION=true only"
+            " 127.0.0.1 is served. See Deployment in README.md."
+        )
+    try:
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(*address[:3]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address[4])
+    except PermissionError as error:
+        raise CommandError(f"Port {port} is for root only: choose another, PORT=8080.") from error
+    except OSError as error:
+        raise CommandError(
+            f"Cannot listen on {host}:{port}: {error.strerror}."
+            " Is it running already? Another port: PORT=8080 ./start.sh"
+        ) from error
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def keep_secret_key() -> None:
+    """In the first look, keep the key of this process for the server's workers and later runs."""
+    file = settings.SECRET_KEY_FILE
+    if settings.PRODUCTION or file.exists():
+        return
+    file.parent.mkdir(exist_ok=True)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as key:
+        key.write(settings.SECRET_KEY)
+
+
+def static_files_stamp() -> str:
+    """Differs whenever the packages or our own static files do."""
+    parts = [(settings.BASE_DIR / "requirements.txt").read_text()]
+    for file in sorted((settings.BASE_DIR / "crm_project" / "static").rglob("*.*")):
+        parts.append(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def database_trouble(error: Exception) -> str:
+    """One line: what the database said, and where to look."""
+    said = str(error).strip().splitlines()[0]
+    config = connection.settings_dict
+    where = config["NAME"] if connection.vendor == "sqlite" else f"{config['HOST']}:{config['PORT']}"
+    return f"The database ({where}) cannot be used: {said} Check DATABASE_URL."

@@ -1,0 +1,39 @@
+"""How gunicorn serves the project; it reads this file by itself."""
+
+import os
+from typing import Any
+
+
+def _number(name: str, default: int, most: int) -> int:
+    value = os.environ.get(name, "").strip() or str(default)
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
+        raise SystemExit(f"{name} must be a whole number from 1 to {most}, not {value!r}.")
+    return int(value)
+
+
+_host = os.environ.get("HOST", "").strip() or "127.0.0.1"
+_port = _number("PORT", 8000, 65535)
+_address = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
+
+bind = _address
+worker_class = "gthread"
+workers = _number("CRM_WORKERS", min(os.cpu_count() or 1, 4), 64)
+threads = _number("CRM_THREADS", 8, 128)
+graceful_timeout = 30
+no_control_socket = True
+control_socket_disable = True
+loglevel = "warning"
+# The heartbeat of a worker must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # no file is shared
+
+
+def when_ready(server: Any) -> None:
+    """Say where to look, once there is something to see."""
+    url = f"http://{_address}"
+    print(
+        f"\nMini-CRM работает / is running: {url}\n"
+        f"  {url}/admin/   рабочее место / back office\n"
+        f"  {url}/docs     API\n"
+        f"Ctrl-C — остановить / to stop",
+        flush=True,
+    )

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Sets the service up where it lies, then serves it.
+set -euo pipefail
+cd "$(dirname "$0")"
+. scripts/python-env.sh
+
+usage() {
+  cat <<'HELP'
+./start.sh [--demo]
+
+Makes what it needs (.venv, var/), prepares the database and serves on http://127.0.0.1:8000.
+A second run keeps everything and starts faster. Ctrl-C stops it.
+
+  --demo         fill an empty database with Russian demo data
+  PORT, HOST     where to listen (8000, 127.0.0.1)
+  DATABASE_URL   postgresql://user:password@host/name instead of SQLite in var/db.sqlite3
+
+Every setting is in README.md; they may stand in a file .env.
+HELP
+}
+
+demo=""
+for argument in "$@"; do
+  case "$argument" in
+    --demo) demo=--demo ;;
+    --help | -h) usage && exit 0 ;;
+    *) fail "Unknown option $argument; see ./start.sh --help" ;;
+  esac
+done
+
+export HOST=${HOST:-127.0.0.1} PORT=${PORT:-8000}
+[[ "$PORT" =~ ^[0-9]{1,5}$ ]] && [ "$PORT" -ge 1 ] && [ "$PORT" -le 65535 ] ||
+  fail "PORT must be a number from 1 to 65535, not '$PORT'."
+mkdir -p var 2>/dev/null && [ -w var ] || fail "Cannot write to $PWD/var: check who owns the folder."
+
+ensure_venv
+install_requirements requirements.txt
+
+"$VENV/bin/python" manage.py prepare --listen "$HOST:$PORT" $demo
+exec "$VENV/bin/gunicorn" crm_project.wsgi
