@@ -2,7 +2,6 @@
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from contacts.distribution import Candidate, Decision, Reason, Skipped
 from contacts.models import Contact
@@ -23,18 +22,17 @@ def explain(contact: Contact, decision: Decision) -> str:
 
 
 def _assigned(decision: Decision, chosen: Candidate) -> str:
-    count = len(decision.candidates)
-    return ngettext(
-        "Assigned to %(name)s: the only one available.",
-        "Assigned to %(name)s: drawn with a chance of %(share)s %% (weight %(weight)d of %(sum)d)"
-        " among %(count)d available.",
-        count,
+    if len(decision.candidates) == 1:
+        return _("Assigned to %(name)s: the only one available.") % {"name": chosen.name}
+    return _(
+        "Assigned to %(name)s: drawn with a chance of %(share)s %% (weight %(weight)d of %(sum)d),"
+        " available: %(count)d."
     ) % {
         "name": chosen.name,
         "share": number_format(100 * decision.share(chosen), decimal_pos=1),
         "weight": chosen.weight,
         "sum": sum(each.weight for each in decision.candidates),
-        "count": count,
+        "count": len(decision.candidates),
     }
 
 
