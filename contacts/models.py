@@ -61,7 +61,7 @@ class Contact(models.Model):
                 condition=Q(operator=None) & ~Q(status="closed"),
                 name="contact_waiting_by_age",
             ),
-            # Serve the lists, newest first, page by cursor: all, a lead's, a source's, an operator's.
+            # Serve the lists, newest first, by cursor: all, a lead's, a source's, an operator's.
             models.Index(fields=["created_at", "id"], name="contact_by_age"),
             models.Index(fields=["lead", "created_at", "id"], name="contact_by_lead"),
             models.Index(fields=["source", "created_at", "id"], name="contact_by_source"),

@@ -169,7 +169,9 @@ class NewContactSerializer(serializers.Serializer):
     def _source(code: str | None, pk: int | None) -> Source:
         if code is None and pk is None:
             raise invalid("source_code", _("Give source_code or source_id."), code="required")
-        field, lookup = ("source_code", {"code": code}) if code is not None else ("source_id", {"pk": pk})
+        field, lookup = (
+            ("source_code", {"code": code}) if code is not None else ("source_id", {"pk": pk})
+        )
         source = Source.objects.filter(**lookup).first()
         if source is None:
             raise invalid(field, _("There is no such source."), code="does_not_exist")

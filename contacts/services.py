@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts.availability import Availability
@@ -199,7 +200,9 @@ def _locked(
     was done meanwhile, so this ends.
     """
     while True:
-        source_id, operator_id = Contact.objects.values_list("source", "operator").get(pk=contact_id)
+        source_id, operator_id = Contact.objects.values_list("source", "operator").get(
+            pk=contact_id
+        )
         own = [] if operator_id is None else [operator_id]
         with transaction.atomic():
             available = Availability(sources=[source_id], operators=[*own, *operators])
@@ -212,18 +215,14 @@ def _locked(
                 return work(available, contact)
 
 
-def _give(
-    contact: Contact, available: Availability, decision: Decision, now: datetime
-) -> None:
+def _give(contact: Contact, available: Availability, decision: Decision, now: datetime) -> None:
     """Write the decision into the contact: the chosen operator, or nobody."""
     chosen = decision.chosen
     contact.operator = available.operators[chosen.operator_id] if chosen else None
     contact.assigned_at = now if chosen else None
 
 
-def _take_place_again(
-    contact: Contact, available: Availability, draw: Draw, now: datetime
-) -> None:
+def _take_place_again(contact: Contact, available: Availability, draw: Draw, now: datetime) -> None:
     same = available.assigned(contact.source, contact.operator_id)
     if same and not same.unavailable():
         contact.assigned_at = now
@@ -236,7 +235,7 @@ def _hand_over(
 ) -> None:
     target = available.operators.get(operator_id)
     if target is None:
-        raise invalid("operator_id", _("There is no such operator."), code="does_not_exist")
+        raise invalid("operator_id", gettext("There is no such operator."), code="does_not_exist")
     if operator_id == contact.operator_id:
         return
     if not target.is_active:

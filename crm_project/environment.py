@@ -61,7 +61,7 @@ class Environment:
         return value
 
     def database(self, name: str, default: Path) -> dict[str, Any]:
-        """Django's settings for the database of a URL; a relative SQLite path is beside `default`."""
+        """Settings for the database of a URL; a relative SQLite path is beside `default`."""
         url = self.text(name)
         if not url:
             return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}

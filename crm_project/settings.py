@@ -23,7 +23,9 @@ env = Environment(os.environ.get("CRM_DOTENV") or BASE_DIR / ".env")
 PRODUCTION = env.boolean("CRM_PRODUCTION", default=False)
 DEBUG = env.boolean("CRM_DEBUG", default=False)
 SECRET_KEY = env.text("CRM_SECRET_KEY")
-ALLOWED_HOSTS = env.words("CRM_ALLOWED_HOSTS", default="" if PRODUCTION else "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = env.words(
+    "CRM_ALLOWED_HOSTS", default="" if PRODUCTION else "127.0.0.1,localhost,[::1]"
+)
 CSRF_TRUSTED_ORIGINS = env.words("CRM_CSRF_TRUSTED_ORIGINS")
 BEHIND_TLS_PROXY = env.boolean("CRM_BEHIND_TLS_PROXY", default=False)
 

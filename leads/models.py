@@ -30,9 +30,7 @@ class Lead(models.Model):
             models.Index(fields=["email"], condition=~Q(email=""), name="lead_by_email"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=~Q(external_id=""), name="lead_external_id_not_empty"
-            ),
+            models.CheckConstraint(condition=~Q(external_id=""), name="lead_external_id_not_empty"),
         ]
 
     def __str__(self) -> str:

@@ -23,7 +23,11 @@ class ServedSourceSerializer(ModelSerializer):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample('A new operator', {'name': 'Анна Петрова', 'max_active_contacts': 5}, request_only=True)]
+    examples=[
+        OpenApiExample(
+            "A new operator", {"name": "Анна Петрова", "max_active_contacts": 5}, request_only=True
+        )
+    ]
 )
 class OperatorDetailSerializer(OperatorSerializer):
     sources = ServedSourceSerializer(source="assignments", many=True, read_only=True)

@@ -19,6 +19,7 @@ class SourceSerializer(ModelSerializer):
     class Meta:
         model = Source
         fields = ["id", "name", "code", "description", "is_active", "created_at"]
+        extra_kwargs = {"code": {"trim_whitespace": False}}
 
 
 class ServingOperatorSerializer(serializers.Serializer):
@@ -34,7 +35,9 @@ class ServingOperatorSerializer(serializers.Serializer):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample('A new source', {'name': 'Телеграм', 'code': 'tg_main'}, request_only=True)]
+    examples=[
+        OpenApiExample("A new source", {"name": "Телеграм", "code": "tg_main"}, request_only=True)
+    ]
 )
 class SourceDetailSerializer(SourceSerializer):
     operators = serializers.SerializerMethodField()
@@ -61,7 +64,11 @@ class SourceDetailSerializer(SourceSerializer):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample('A weight', {'operator_id': 1, 'source_id': 1, 'weight': 3}, request_only=True)]
+    examples=[
+        OpenApiExample(
+            "A weight", {"operator_id": 1, "source_id": 1, "weight": 3}, request_only=True
+        )
+    ]
 )
 class AssignmentSerializer(ModelSerializer):
     operator_id = IntegerField(min_value=1, max_value=LARGEST_ID)

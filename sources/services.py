@@ -45,7 +45,9 @@ def _save(source: Source, update_fields: list[str] | None) -> Source:
     except IntegrityError as error:
         if not Source.objects.filter(code=source.code).exclude(pk=source.pk).exists():
             raise
-        raise invalid("code", _("A source with this code exists already."), code="unique") from error
+        raise invalid(
+            "code", _("A source with this code exists already."), code="unique"
+        ) from error
     return source
 
 
@@ -58,7 +60,7 @@ def delete_source(source: Source) -> None:
         with transaction.atomic():
             source.delete()
     except (ProtectedError, IntegrityError) as error:
-        count = source.contacts.count()  # type: ignore[attr-defined]  # the name of contacts' key
+        count = source.contacts.count()
         if not count:
             raise Conflict from error
         raise SourceInUse(

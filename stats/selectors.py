@@ -103,7 +103,9 @@ def of_source(source: Source, period: Period) -> dict[str, Any]:
         "closed_contacts": sum(count for (_, is_open), count in totals.items() if not is_open),
         "waiting_contacts": totals[None, True],
         "operators": [
-            _share_of(pk, names[pk], weights, totals, handed_out, total) for pk in sorted(names)
+            {"operator_id": pk, "operator_name": names[pk], **_expected(weights, pk)}
+            | _actual(totals[pk, True], totals[pk, False], handed_out, total)
+            for pk in sorted(names)
         ],
     }
 
@@ -115,22 +117,15 @@ def _assigned(source: Source, names: dict[int, str]) -> list[Any]:
     return rows
 
 
-def _share_of(
-    operator_id: int,
-    name: str,
-    weights: dict[int, int],
-    totals: Counter[tuple[int | None, bool]],
-    handed_out: int,
-    total: int,
-) -> dict[str, Any]:
+def _expected(weights: dict[int, int], operator_id: int) -> dict[str, Any]:
     weight = weights.get(operator_id)
-    active, closed = totals[operator_id, True], totals[operator_id, False]
+    share = None if weight is None else weight / sum(weights.values())
+    return {"weight": weight, "expected_share": share}
+
+
+def _actual(active: int, closed: int, handed_out: int, total: int) -> dict[str, Any]:
     mine = active + closed
     return {
-        "operator_id": operator_id,
-        "operator_name": name,
-        "weight": weight,
-        "expected_share": None if weight is None else weight / sum(weights.values()),
         "actual_share": mine / handed_out if handed_out else None,
         "total_contacts": mine,
         "active_contacts": active,

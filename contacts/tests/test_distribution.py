@@ -23,7 +23,9 @@ draws = st.floats(0, 1, exclude_max=True)
 
 
 def member(operator_id: int, weight: int = 1, **fields) -> Candidate:
-    return Candidate(operator_id, f"Operator {operator_id}", weight, **{"load": 0, "limit": 10} | fields)
+    return Candidate(
+        operator_id, f"Operator {operator_id}", weight, **{"load": 0, "limit": 10} | fields
+    )
 
 
 @given(teams, draws, st.none() | st.integers(1, 10))
@@ -89,6 +91,4 @@ def test_the_shares_drawn_match_the_weights():
     chi_square = sum((seen - due) ** 2 / due for seen, due in zip(counts, expected, strict=True))
     assert chi_square < 18.47
     # And no cell alone strays: within 4 standard deviations.
-    assert all(
-        abs(seen - due) < 4 * sqrt(due) for seen, due in zip(counts, expected, strict=True)
-    )
+    assert all(abs(seen - due) < 4 * sqrt(due) for seen, due in zip(counts, expected, strict=True))

@@ -20,7 +20,11 @@ class ErrorSerializer(serializers.Serializer):
             {
                 "type": "validation_error",
                 "errors": [
-                    {"code": "does_not_exist", "detail": "Нет такого источника.", "attr": "source_code"}
+                    {
+                        "code": "does_not_exist",
+                        "detail": "Нет такого источника.",
+                        "attr": "source_code",
+                    }
                 ],
             },
             status_codes=["400"],

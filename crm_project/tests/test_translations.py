@@ -30,9 +30,7 @@ def test_the_compiled_catalogue_is_that_of_the_source(file):
     def messages(catalogue):
         return {entry.msgid: (entry.msgstr, entry.msgstr_plural) for entry in catalogue}
 
-    assert messages(polib.pofile(str(file))) == messages(
-        polib.mofile(str(file.with_suffix(".mo")))
-    )
+    assert messages(polib.pofile(str(file))) == messages(polib.mofile(str(file.with_suffix(".mo"))))
 
 
 def test_the_catalogue_has_the_messages_of_the_code(tmp_path):

@@ -130,5 +130,7 @@ def database_trouble(error: Exception) -> str:
     """One line: what the database said, and where to look."""
     said = str(error).strip().splitlines()[0]
     config = connection.settings_dict
-    where = config["NAME"] if connection.vendor == "sqlite" else f"{config['HOST']}:{config['PORT']}"
+    where = (
+        config["NAME"] if connection.vendor == "sqlite" else f"{config['HOST']}:{config['PORT']}"
+    )
     return f"The database ({where}) cannot be used: {said} Check DATABASE_URL."
