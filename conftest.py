@@ -1,5 +1,7 @@
 """What every test relies on."""
 
+import os
+
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
@@ -8,6 +10,7 @@ from rest_framework.test import APIClient
 
 hypothesis_settings.register_profile("default", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_collection_modifyitems(items):

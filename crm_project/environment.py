@@ -12,10 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 PREFIX = "CRM_"
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
-ENGINES = {
-    "django.db.backends.sqlite3": "sqlite",
-    "django.db.backends.postgresql": "postgresql",
-}
+SCHEMES = {"sqlite", "postgres", "postgresql"}
 
 
 class Environment:
@@ -68,12 +65,14 @@ class Environment:
         problem = (
             f"{name} must look like postgresql://user:password@host:5432/name or sqlite:///file"
         )
+        if url.partition("://")[0] not in SCHEMES:
+            raise ImproperlyConfigured(f"{problem}; only these two databases are supported.")
         try:
             config = dict(environ.Env.db_url_config(url))
         except Exception as error:  # the parser raises whatever the malformed URL provokes
             raise ImproperlyConfigured(f"{problem}.") from error
-        if config.get("ENGINE") not in ENGINES or not config.get("NAME"):
-            raise ImproperlyConfigured(f"{problem}; only these two databases are supported.")
+        if not config.get("NAME"):
+            raise ImproperlyConfigured(f"{problem}; the name of the database is missing.")
         if config["ENGINE"].endswith("sqlite3") and config["NAME"] != ":memory:":
             config["NAME"] = str(default.parent / config["NAME"])
         return config

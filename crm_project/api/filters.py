@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters.fields import IsoDateTimeField
+from drf_spectacular.utils import extend_schema_field
 
 LARGEST_ID = 2**63 - 1
 
@@ -26,12 +27,14 @@ class StrictBooleanField(forms.Field):
         return self.values[str(value).lower()]
 
 
+@extend_schema_field({"type": "boolean"})
 class BooleanFilter(django_filters.Filter):
     """`true` or `false`; also 1 and 0."""
 
     field_class = StrictBooleanField
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
 class IdFilter(django_filters.Filter):
     """A whole number that can be an id."""
 
@@ -51,6 +54,7 @@ class MomentField(IsoDateTimeField):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
 class MomentFilter(django_filters.Filter):
     """An ISO 8601 time; one without offset is in the service's time zone."""
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
 from rest_framework import serializers
@@ -69,6 +70,10 @@ class AutoSchema(StandardizedErrorsSchema):
             case "401" | "403":
                 return True
         return super()._should_add_error_response(responses, status_code)
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Nothing has to be shown where the API is open."""
+        return [] if settings.API_IS_OPEN else super().get_auth()
 
     def _body(self) -> bool:
         return self.method in ("POST", "PATCH")

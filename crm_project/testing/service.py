@@ -1,0 +1,59 @@
+"""The whole service as a process of its own, for tests that end it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Service:
+    """gunicorn on a free port of loopback, on the database of this URL."""
+
+    def __init__(self, database_url: str) -> None:
+        self.environment = os.environ | {
+            "DATABASE_URL": database_url,
+            "CRM_DOTENV": os.devnull,
+            "CRM_SECRET_KEY": "k" * 50,
+            "CRM_WORKERS": "2",
+            "HOST": "127.0.0.1",
+        }
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.environment["PORT"] = str(self.port)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def manage(self, *command: str) -> None:
+        subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "crm_project.wsgi"],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{self.url}/health", timeout=1).close()
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        raise TimeoutError("the service does not answer")
+
+    def kill(self) -> None:
+        """Kill every process of it at once, as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()

@@ -1,0 +1,123 @@
+"""The pages around the API, and the first look's and production's ways in."""
+
+import re
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.db import OperationalError
+from django.db.migrations.executor import MigrationExecutor
+
+from operators.tests.factories import OperatorFactory
+
+pytestmark = pytest.mark.django_db
+ELSEWHERE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
+
+
+@pytest.fixture
+def in_production(settings):
+    settings.API_IS_OPEN = False
+
+
+def superuser():
+    return get_user_model().objects.create_superuser("boss", password="secret")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/admin/login/"])
+def test_a_page_asks_no_other_host(client, path):
+    response = client.get(path)
+    assert response.status_code == 200
+    assert not ELSEWHERE.search(response.content.decode())
+
+
+@pytest.mark.parametrize(("language", "words"), [("ru", "Рабочее место"), ("en", "Back office")])
+def test_the_first_page_speaks_the_language_of_the_reader(client, language, words):
+    OperatorFactory(name="<b>Анна</b>")
+    page = client.get("/", headers={"accept-language": language}).content.decode()
+    assert words in page
+    assert "&lt;b&gt;Анна" in page
+
+
+def test_health_asks_no_database(client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = client.get("/health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_ready_is_ok_with_all_migrations(client):
+    assert client.get("/health/ready").json() == {"status": "ok"}
+
+
+def test_ready_is_a_503_while_migrations_lack(client, monkeypatch):
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: ["one"])
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (
+        503,
+        "migrations_missing",
+    )
+
+
+def test_ready_is_a_503_while_the_database_is_gone(client, monkeypatch):
+    def gone(self, connection):
+        raise OperationalError("password=secret")
+
+    monkeypatch.setattr(MigrationExecutor, "__init__", gone)
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert "secret" not in response.content.decode()
+
+
+def test_openapi_names_every_path_of_the_contract(client):
+    schema = client.get("/openapi.json").json()
+    assert set(schema["paths"]) == {
+        "/operators",
+        "/operators/{id}",
+        "/sources",
+        "/sources/{id}",
+        "/assignments",
+        "/assignments/{operator_id}/{source_id}",
+        "/contacts",
+        "/contacts/{id}",
+        "/contacts/{id}/status",
+        "/contacts/{id}/reassign",
+        "/leads",
+        "/leads/{id}",
+        "/stats",
+        "/stats/sources/{id}",
+    }
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert {"401", "405", "503"} <= set(operation["responses"]), (path, method)
+
+
+@pytest.mark.usefixtures("in_production")
+class TestProduction:
+    @pytest.mark.parametrize("path", ["/operators", "/contacts", "/leads", "/stats", "/"])
+    def test_nothing_is_shown_to_who_is_not_signed_in(self, client, path):
+        assert client.get(path).status_code == 401
+
+    def test_a_user_without_rights_is_refused(self, client):
+        client.force_login(get_user_model().objects.create_user("clerk", is_staff=True))
+        assert client.get("/operators").status_code == 403
+        assert client.get("/").status_code == 401
+
+    def test_a_superuser_signs_in_by_session_or_by_password(self, client):
+        superuser()
+        headers = {"authorization": "Basic Ym9zczpzZWNyZXQ="}
+        assert client.get("/operators", headers=headers).status_code == 200
+        wrong = {"authorization": "Basic Ym9zczp3cm9uZw=="}
+        assert client.get("/operators", headers=wrong).status_code == 401
+        client.login(username="boss", password="secret")
+        assert client.get("/operators").status_code == 200
+        assert client.get("/").status_code == 200
+
+    @pytest.mark.parametrize(
+        "path", ["/health", "/health/ready", "/docs", "/redoc", "/openapi.json"]
+    )
+    def test_some_pages_are_for_everybody(self, client, path):
+        assert client.get(path).status_code == 200
+
+
+def test_the_default_is_not_debug_and_on_loopback():
+    assert not django_settings.DEBUG
+    assert "*" not in django_settings.ALLOWED_HOSTS
