@@ -24,7 +24,7 @@ no_control_socket = True
 control_socket_disable = True
 loglevel = "warning"
 # The heartbeat of a worker must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # no file is shared
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # nosec B108
 
 
 def when_ready(server: Any) -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from contacts.availability import Availability
 from contacts.models import OPEN, Contact
+from contacts.selectors import assignments_with_load
 from contacts.services import (
     ContactClosed,
     OperatorFull,
@@ -266,3 +268,48 @@ class TestDeleteOperator:
         operator.pk = 10**6
         with pytest.raises(Operator.DoesNotExist):
             delete_operator(operator)
+
+
+class TestWhatChangesBeforeTheLocksAreHeld:
+    """What was read to know whom to lock may be stale once the locks are there."""
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch):
+        """Make something happen just before the first locks are taken."""
+
+        def arrange(event):
+            events = [event]
+
+            class Interrupted(Availability):
+                def __init__(self, **wanted):
+                    if events:
+                        events.pop()()
+                    super().__init__(**wanted)
+
+            monkeypatch.setattr("contacts.services.Availability", Interrupted)
+
+        return arrange
+
+    def test_a_contact_that_changed_hands_is_locked_anew(self, meanwhile):
+        contact, stranger = ContactFactory(operator=OperatorFactory()), OperatorFactory()
+        meanwhile(lambda: reassign_contact(contact.pk, operator_id=stranger.pk))
+        assert change_status(contact.pk, status="closed").operator == stranger
+
+    def test_a_contact_that_came_to_an_operator_being_deleted_is_handed_out_too(self, meanwhile):
+        source = SourceFactory()
+        leaving, other = serve(source), serve(source)
+        meanwhile(lambda: ContactFactory(source=source, operator=leaving))
+        assert delete_operator(leaving).reassigned == 1
+        assert load(other) == 1
+
+    def test_an_operator_assigned_too_late_to_be_locked_is_no_candidate(self, monkeypatch):
+        source = SourceFactory()
+        mine = serve(source)
+
+        def assign_one_more(source_ids):
+            serve(source, weight=1000)
+            return assignments_with_load(source_ids)
+
+        monkeypatch.setattr("contacts.availability.assignments_with_load", assign_one_more)
+        contact, decision = arrive(source, draw=lambda: 0.999)
+        assert (contact.operator, len(decision.candidates)) == (mine, 1)

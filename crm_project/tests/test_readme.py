@@ -14,9 +14,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 READ_FROM_ENVIRONMENT = re.compile(r'env(?:iron)?\.\w+\(\s*"(\w+)"')
 READ_BY_GUNICORN = re.compile(r'(?:_number\(|environ\.get\()"(\w+)"')
 # In the example these are the same on every run; who was drawn is not.
-FIXED = set(
-    ["id", "lead_id", "source_id", "external_id", "code", "source_code", "source_name", "phone", "status", "message", "weight", "outcome", "strategy", "reassigned", "expected_share", "max_active_contacts", "total_leads", "total_capacity", "used_capacity", "type", "attr", "detail"]
-)
+FIXED = {"id", "lead_id", "source_id", "external_id", "code", "source_code", "phone"}
+FIXED |= {"status", "message", "outcome", "strategy", "reason", "reassigned"}
+FIXED |= {"share", "expected_share", "total_leads", "total_capacity", "used_capacity"}
+FIXED |= {"type", "attr", "detail"}
 
 
 def text_of(name):
