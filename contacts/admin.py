@@ -55,22 +55,28 @@ class ContactAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Contact | None = None) -> bool:
+        return False
+
     def has_delete_permission(self, request: HttpRequest, obj: Contact | None = None) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> list[str]:
-        # Change permission is for the actions; the form is a view of the contact.
-        return self.fields
+    def has_view_permission(self, request: HttpRequest, obj: Contact | None = None) -> bool:
+        return super().has_view_permission(request, obj) or self.has_act_permission(request)
 
-    @admin.action(description=gettext_lazy("Take into work"), permissions=["change"])
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """May the user run the actions, which change contacts through the services?"""
+        return request.user.has_perm("contacts.change_contact")
+
+    @admin.action(description=gettext_lazy("Take into work"), permissions=["act"])
     def take(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         self._move(request, queryset, Contact.Status.IN_PROGRESS)
 
-    @admin.action(description=gettext_lazy("Close"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Close"), permissions=["act"])
     def close(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         self._move(request, queryset, Contact.Status.CLOSED)
 
-    @admin.action(description=gettext_lazy("Reopen"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Reopen"), permissions=["act"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         closed = queryset.filter(status=Contact.Status.CLOSED)
         self._move(request, closed, Contact.Status.NEW)
@@ -82,7 +88,7 @@ class ContactAdmin(ModelAdmin):
 
         self._each(request, queryset, move)
 
-    @admin.action(description=gettext_lazy("Reassign"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Reassign"), permissions=["act"])
     def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         def reassign(contact: Contact) -> str:
             done = reassign_contact(contact.pk)

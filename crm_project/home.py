@@ -2,7 +2,8 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from stats.selectors import overview
@@ -17,3 +18,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if not (settings.API_IS_OPEN or request.user.is_superuser):
         return render(request, "home.html", {"stats": None}, status=401)
     return render(request, "home.html", {"stats": overview()})
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers look for it here on pages that name none."""
+    return redirect(static("crm_project/icon.svg"))

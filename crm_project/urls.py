@@ -11,7 +11,7 @@ from drf_spectacular.views import (
 )
 
 from crm_project.health import health, ready
-from crm_project.home import home
+from crm_project.home import favicon, home
 
 urlpatterns = [
     path("", home, name="home"),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("favicon.ico", favicon),
     path("health", health),
     path("health/ready", ready),
 ]

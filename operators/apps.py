@@ -4,4 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 class OperatorsConfig(AppConfig):
     name = "operators"
-    verbose_name = _("operators")
+    verbose_name = _("Operators")

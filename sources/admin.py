@@ -1,11 +1,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
 from sources.models import Assignment, Source
-from sources.services import remove_assignment, set_weight, update_source
+from sources.services import delete_source, remove_assignment, set_weight, update_source
 
 
 class AssignmentInline(TabularInline):
@@ -13,6 +15,7 @@ class AssignmentInline(TabularInline):
     fields = ["operator", "weight"]
     autocomplete_fields = ["operator"]
     extra = 0
+    hide_title = True
 
 
 @admin.register(Source)
@@ -28,6 +31,30 @@ class SourceAdmin(ModelAdmin):
             update_source(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
         else:
             super().save_model(request, obj, form, change)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Contacts protect their source: told as a count, for they may be many."""
+        counts = {source: source.contacts.count() for source in objs}
+        protected = [
+            f"{source}: {self._contacts(count)}" for source, count in counts.items() if count
+        ]
+        return (
+            [str(each) for each in objs],
+            {self.opts.verbose_name_plural: len(objs)},
+            set(),
+            protected,
+        )
+
+    @staticmethod
+    def _contacts(count: int) -> str:
+        return ngettext("%(count)d contact", "%(count)d contacts", count) % {"count": count}
+
+    def delete_model(self, request: HttpRequest, obj: Source) -> None:
+        delete_source(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        for source in queryset:
+            delete_source(source)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)

@@ -20,7 +20,7 @@ validate_code = RegexValidator(
 class Source(models.Model):
     """A channel by which leads reach us: a bot, a messenger account, a form on a page."""
 
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("title"), max_length=100)
     code = models.CharField(
         _("code"),
         max_length=50,

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             name='Source',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('name', models.CharField(max_length=100, verbose_name='title')),
                 ('code', models.CharField(error_messages={'unique': 'A source with this code exists already.'}, help_text='Names the source in requests; capital and small letters differ.', max_length=50, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_-]{1,50}\\Z', 'Use 1 to 50 Latin letters, digits, hyphens and underscores.', code='invalid')], verbose_name='code')),
                 ('description', models.TextField(blank=True, max_length=2000, verbose_name='description')),
                 ('is_active', models.BooleanField(default=True, help_text='An inactive source takes no new contacts.', verbose_name='active')),
