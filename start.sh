@@ -15,7 +15,7 @@ A second run keeps everything and starts faster. Ctrl-C stops it.
   PORT, HOST     where to listen (8000, 127.0.0.1)
   DATABASE_URL   postgresql://user:password@host/name instead of SQLite in var/db.sqlite3
 
-Every setting is in README.md; they may stand in a file .env.
+Every other setting is in README.md; those beginning with CRM_ may stand in a file .env.
 HELP
 }
 

@@ -92,7 +92,7 @@ class ContactAdmin(ModelAdmin):
     def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         def reassign(contact: Contact) -> str:
             done = reassign_contact(contact.pk)
-            return explain(done.contact, done.decision)
+            return explain(done.contact, done.decision, moved=done.moved)
 
         self._each(request, queryset, reassign)
 

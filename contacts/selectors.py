@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from contacts.distribution import Candidate, Decision, decide
 from contacts.models import OPEN, Contact
 from operators.models import Operator
-from sources.models import Assignment
+from sources.models import Assignment, Source
 
 Row = TypeVar("Row", bound=Model)
 
@@ -53,9 +53,10 @@ def as_candidate(assignment: Assignment) -> Candidate:
     )
 
 
-def shares_now(assignments: Sequence[Assignment]) -> dict[int, float]:
+def shares_now(source: Source, assignments: Sequence[Assignment]) -> dict[int, float]:
     """Each operator's probability to get the source's next contact; 0 if not available."""
-    decision: Decision = decide([as_candidate(each) for each in assignments], draw=lambda: 0.0)
+    serving = assignments if source.is_active else []
+    decision: Decision = decide([as_candidate(each) for each in serving], draw=lambda: 0.0)
     return {each.operator_id: 0.0 for each in assignments} | {
         candidate.operator_id: decision.share(candidate) for candidate in decision.candidates
     }

@@ -139,6 +139,10 @@ class ReassignedContactSerializer(DistributedContactSerializer):
     class Meta(DistributedContactSerializer.Meta):
         fields = [*DistributedContactSerializer.Meta.fields, "reassigned"]
 
+    def get_distribution_info(self, contact: Contact) -> str:
+        reassignment: Reassignment = self.context["reassignment"]
+        return explain(contact, reassignment.decision, moved=reassignment.moved)
+
     def get_reassigned(self, contact: Contact) -> bool:
         reassignment: Reassignment = self.context["reassignment"]
         return reassignment.moved
@@ -146,7 +150,7 @@ class ReassignedContactSerializer(DistributedContactSerializer):
 
 class NewContactSerializer(serializers.Serializer):
     lead_external_id = NotBlankTextField(max_length=255)
-    source_code = TextField(required=False, allow_null=True)
+    source_code = TextField(required=False, allow_null=True, trim_whitespace=False)
     source_id = IntegerField(required=False, allow_null=True, min_value=1, max_value=LARGEST_ID)
     message = OptionalTextField(max_length=10_000, trim_whitespace=False)
     lead_name = OptionalTextField(max_length=255)

@@ -85,7 +85,7 @@ def create_contact(
         raise SourceInactive
     now = now or timezone.now()
     with transaction.atomic():
-        lead = find_or_create_lead(external_id, profile=profile or Profile())
+        lead = find_or_create_lead(external_id, profile=profile or Profile(), now=now)
         available = Availability(sources=[source.pk])
         decision = available.decide(source, draw=draw)
         contact = Contact(lead=lead, source=source, message=message, created_at=now)

@@ -7,8 +7,10 @@ from contacts.distribution import Candidate, Decision, Reason, Skipped
 from contacts.models import Contact
 
 
-def explain(contact: Contact, decision: Decision) -> str:
-    """Who has the contact now, and why."""
+def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
+    """Who has the contact now, and why; not `moved`: the operator is the one it had before."""
+    if decision.strategy is None and not moved:
+        return _("Stays with %(name)s, who has it already.") % {"name": contact.operator}
     if decision.strategy is None:
         return _("Handed to %(name)s by choice of a person.") % {"name": contact.operator}
     if decision.chosen:

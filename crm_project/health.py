@@ -4,17 +4,20 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from crm_project.responses import error_response
 
 
+@csrf_exempt
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
     """The process answers. Asks no database."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """503 while the database cannot be reached or has not all migrations."""

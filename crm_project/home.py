@@ -4,11 +4,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from stats.selectors import overview
 
 
+@csrf_exempt
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Where to go, and how things stand; the page refreshes itself from `/stats`.
@@ -20,6 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", {"stats": overview()})
 
 
+@csrf_exempt
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
     """Browsers look for it here on pages that name none."""

@@ -39,6 +39,22 @@ class BodyLimitMiddleware:
         return self.get_response(request)
 
 
+class ErrorShapeMiddleware:
+    """Give a 405 of a page the shape of the API's errors; those of the API have it already."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        plain = response.get("Content-Type") != "application/json"
+        if response.status_code != 405 or not plain or request.path_info.startswith(SLASHED):
+            return response
+        shaped = error_response(405, "method_not_allowed", _("This method is not allowed here."))
+        shaped["Allow"] = response.get("Allow", "GET, HEAD")
+        return shaped
+
+
 class TrailingSlashMiddleware:
     """Let `/operators/` answer as `/operators` does, without a redirect."""
 

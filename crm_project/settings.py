@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "crm_project.middleware.ErrorShapeMiddleware",
     "crm_project.middleware.BodyLimitMiddleware",
     "crm_project.middleware.TrailingSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -108,6 +109,7 @@ TEMPLATES = [
 
 # --- database -----------------------------------------------------------------------------------
 
+CONN_MAX_AGE = env.integer("CRM_CONN_MAX_AGE", default=60, least=0, most=86_400)
 DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
@@ -121,7 +123,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
     DATABASES["default"] |= {
-        "CONN_MAX_AGE": env.integer("CRM_CONN_MAX_AGE", default=60, least=0, most=86_400),
+        "CONN_MAX_AGE": CONN_MAX_AGE,
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer in transaction mode gives no session to keep a cursor in.
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -206,6 +208,7 @@ ERROR_SCHEMAS = dict.fromkeys(
 )
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "crm_project.api.errors.ExceptionHandler",
+    "EXCEPTION_FORMATTER_CLASS": "crm_project.api.errors.ExceptionFormatter",
     "ALLOWED_ERROR_STATUS_CODES": list(ERROR_SCHEMAS),
     "ERROR_SCHEMAS": ERROR_SCHEMAS,
 }

@@ -4,8 +4,10 @@ Lock order: a lead comes before operators and contacts.
 """
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from leads.models import Lead
 
@@ -20,17 +22,22 @@ class Profile:
 
 
 @transaction.atomic(savepoint=False)
-def find_or_create_lead(external_id: str, *, profile: Profile) -> Lead:
+def find_or_create_lead(external_id: str, *, profile: Profile, now: datetime | None = None) -> Lead:
     """Return the one lead with this id, made now if there was none.
 
     What the profile tells fills what is still empty; it overwrites nothing. Of two that make the
-    same lead at once, the second waits for the first and finds its row.
+    same lead at once, the second waits for the first and finds its row. `now` None means the
+    present moment.
     """
     lead = Lead.objects.filter(external_id=external_id).first()
     if lead is None:
         # Conflicts are ignored rather than caught: an error would spoil the whole transaction.
         made = Lead(
-            external_id=external_id, name=profile.name, phone=profile.phone, email=profile.email
+            external_id=external_id,
+            name=profile.name,
+            phone=profile.phone,
+            email=profile.email,
+            created_at=now or timezone.now(),
         )
         Lead.objects.bulk_create([made], ignore_conflicts=True)
         lead = Lead.objects.get(external_id=external_id)

@@ -48,7 +48,7 @@ class SourceDetailSerializer(SourceSerializer):
     @extend_schema_field(ServingOperatorSerializer(many=True))
     def get_operators(self, source: Source) -> list[dict[str, Any]]:
         assignments = list(assignments_with_load([source.pk]))
-        shares = shares_now(assignments)
+        shares = shares_now(source, assignments)
         return [
             {
                 "operator_id": each.operator_id,

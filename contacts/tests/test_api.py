@@ -92,6 +92,7 @@ def test_the_chance_is_told_where_there_was_a_choice(api):
         ({"lead_external_id": "a"}, "source_code"),
         ({"lead_external_id": "a", "source_code": None}, "source_code"),
         ({"lead_external_id": "a", "source_code": "TG"}, "source_code"),
+        ({"lead_external_id": "a", "source_code": " tg"}, "source_code"),
         ({"lead_external_id": "a", "source_id": 10**9}, "source_id"),
         ({"lead_external_id": "a", "source_code": "tg", "source_id": 10**9}, "source_id"),
         ({"lead_external_id": "a", "source_code": "tg", "message": "я" * 10_001}, "message"),
@@ -157,7 +158,8 @@ def test_reassigning_tells_whether_the_operator_changed(api):
         "assigned",
         None,
     )
-    assert "Вера" in first["distribution_info"]
+    assert first["distribution_info"] == "Передано по выбору человека: Вера."
+    assert second["distribution_info"] == "Остаётся у прежнего оператора: Вера."
 
 
 def test_reassigning_with_nobody_else_says_that_it_stays(api):

@@ -131,6 +131,13 @@ def test_a_double_close_from_8_threads_frees_one_place():
     assert len({one.closed_at for one in closed}) == 1
 
 
+def test_a_waiting_contact_is_closed_once_where_no_operator_is_locked():
+    contact = ContactFactory()
+    closed, errors = at_once([lambda: change_status(contact.pk, status="closed")] * 64, 16)
+    assert errors == []
+    assert len({one.closed_at for one in closed}) == 1
+
+
 def test_a_double_reopening_takes_one_place_and_never_exceeds_the_limit():
     source = SourceFactory()
     (operator,) = team(source, 3)

@@ -1,9 +1,9 @@
 """What was answered 201 survives a `kill -9` of the service and of the database."""
 
+import http.client
 import json
 import sqlite3
 import threading
-import urllib.error
 import urllib.request
 
 import psycopg
@@ -31,7 +31,7 @@ def create_until_it_dies(url, prefix, acknowledged):
         try:
             body = {"lead_external_id": f"{prefix}:{number}", "source_code": "tg"}
             acknowledged.append(call(f"{url}/contacts", body)["id"])
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):
             return
 
 

@@ -1,8 +1,10 @@
 """Who may use the API."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -11,4 +13,14 @@ class ApiPermission(BasePermission):
     """Everybody in the first look, which listens on loopback alone; else superusers."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return settings.API_IS_OPEN or bool(request.user and request.user.is_superuser)
+        if settings.API_IS_OPEN:
+            return self._from_here(request)
+        return bool(request.user and request.user.is_superuser)
+
+    @staticmethod
+    def _from_here(request: Request) -> bool:
+        """Raise PermissionDenied for what a page of another site makes a browser send us."""
+        origin = request.headers.get("Origin")
+        if origin and urlsplit(origin).netloc != request.get_host():
+            raise PermissionDenied
+        return True

@@ -2,10 +2,21 @@
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, InterfaceError, OperationalError
-from drf_standardized_errors import handler
+from drf_standardized_errors import formatter, handler
+from drf_standardized_errors.types import ErrorResponse
 from rest_framework.exceptions import NotFound
+from rest_framework.settings import api_settings
 
 from crm_project.errors import Busy, Conflict
+
+
+class ExceptionFormatter(formatter.ExceptionFormatter):
+    def format_error_response(self, error_response: ErrorResponse) -> dict:
+        """What is wrong with the whole body names no field."""
+        for error in error_response.errors:
+            if error.attr == api_settings.NON_FIELD_ERRORS_KEY:
+                error.attr = None
+        return super().format_error_response(error_response)
 
 
 class ExceptionHandler(handler.ExceptionHandler):

@@ -19,5 +19,7 @@ class JSONParser(parsers.JSONParser):
     ) -> Any:
         try:
             return super().parse(stream, media_type, {"encoding": "utf-8"})
+        except ParseError as error:
+            raise ParseError(_("The body is not valid JSON in UTF-8.")) from error
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error

@@ -1,6 +1,7 @@
 """No input gives a 5xx; what is wrong is a 4xx in the one shape of errors."""
 
 import json
+import re
 
 import pytest
 from django.db import OperationalError
@@ -218,3 +219,38 @@ def test_an_unforeseen_error_shows_nothing_of_itself(client, monkeypatch):
     response = client.get("/stats")
     assert_refused(response, 500)
     assert "secret" not in response.content.decode()
+
+
+def test_a_page_of_another_site_cannot_use_the_open_api(client, ids):
+    path = f"/contacts/{ids['contact']}/reassign"
+    foreign = {"origin": "http://evil.example"}
+    refused = client.post(path, b"", content_type="text/plain", headers=foreign)
+    assert_refused(refused, 403)
+    own = {"origin": "http://testserver"}
+    assert client.post(path, {}, content_type="application/json", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/health/ready", "/docs", "/redoc", "/openapi.json"]
+)
+def test_a_page_too_refuses_another_method_in_the_one_shape(path):
+    response = Client(enforce_csrf_checks=True).post(path)
+    assert_refused(response, 405)
+    assert response["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("body", "attr"),
+    [
+        ("{", None),
+        ("[]", None),
+        ('{"name": 5}', "name"),
+        ('{"name": "a", "is_active": "x"}', "is_active"),
+    ],
+)
+def test_what_is_wrong_is_told_in_russian(client, body, attr):
+    response = client.post("/operators", body, content_type="application/json")
+    assert_refused(response, 400)
+    (error,) = response.json()["errors"]
+    assert error["attr"] == attr
+    assert re.match("[А-Я]", error["detail"])

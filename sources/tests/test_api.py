@@ -55,6 +55,12 @@ def test_a_source_tells_the_chance_of_each_operator_now(api):
     assert [each["current_load"] for each in operators] == [0, 0, 0, 1]
 
 
+def test_an_inactive_source_gives_nobody_a_chance(api):
+    source = AssignmentFactory(source__is_active=False).source
+    (operator,) = api.get(f"/sources/{source.pk}").json()["operators"]
+    assert operator["share"] == 0
+
+
 def test_a_source_is_changed_and_found(api):
     source = SourceFactory(name="Телеграм")
     api.patch(f"/sources/{source.pk}", {"is_active": False})

@@ -57,6 +57,11 @@ MESSAGES = [
 ]
 
 
+def is_empty() -> bool:
+    """Is there nothing yet beside which demo data would confuse?"""
+    return not any(model.objects.exists() for model in (Operator, Source, Lead, Contact))
+
+
 class Command(BaseCommand):
     help = "Fills an empty database with Russian demo data. Refuses where there is data already."
 
@@ -65,7 +70,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="another one, other data (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if any(model.objects.exists() for model in (Operator, Source, Lead, Contact)):
+        if not is_empty():
             raise CommandError("The database is not empty: demo data goes into an empty one only.")
         self.stdout.write("Filling in demo data ...")
         with transaction.atomic():
@@ -104,7 +109,6 @@ class History:
                 draw=self.rng.random,
                 now=moment,
             )
-            Lead.objects.filter(pk=contact.lead_id, created_at__gt=moment).update(created_at=moment)
             self._handle(contact, moment)
         self._close_until(self.end)
 

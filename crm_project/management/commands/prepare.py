@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from operators.models import Operator
+from contacts.management.commands.demo import is_empty
 
 
 class Command(BaseCommand):
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             self.stdout.write("It is not shown again / больше он не появится.")
 
     def fill_with_demo_data(self) -> None:
-        if Operator.objects.exists():
+        if not is_empty():
             self.stdout.write("The database has data: left as it is, without demo data.")
             return
         call_command("demo", stdout=self.stdout)
