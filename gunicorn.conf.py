@@ -1,7 +1,15 @@
 """How gunicorn serves the project; it reads this file by itself."""
 
 import os
+from pathlib import Path
 from typing import Any
+
+import environ
+
+# The settings read it too, but only after gunicorn has chosen its own.
+_dotenv = os.environ.get("CRM_DOTENV") or Path(__file__).with_name(".env")
+if os.path.isfile(_dotenv):
+    environ.Env.read_env(_dotenv)
 
 
 def _number(name: str, default: int, most: int) -> int:
@@ -20,7 +28,6 @@ worker_class = "gthread"
 workers = _number("CRM_WORKERS", min(os.cpu_count() or 1, 4), 64)
 threads = _number("CRM_THREADS", 8, 128)
 graceful_timeout = 30
-no_control_socket = True
 control_socket_disable = True
 loglevel = "warning"
 # The heartbeat of a worker must not wait for a disk.

@@ -15,7 +15,7 @@ A second run keeps everything and starts faster. Ctrl-C stops it.
   PORT, HOST     where to listen (8000, 127.0.0.1)
   DATABASE_URL   postgresql://user:password@host/name instead of SQLite in var/db.sqlite3
 
-Every other setting is in README.md; those beginning with CRM_ may stand in a file .env.
+Every setting is in .env.example; they may stand in a file .env.
 HELP
 }
 
@@ -28,9 +28,29 @@ for argument in "$@"; do
   esac
 done
 
-export HOST=${HOST:-127.0.0.1} PORT=${PORT:-8000}
+# setting NAME DEFAULT: from the environment, else from .env, as Django reads them later.
+setting() {
+  local value=${!1:-}
+  [ -n "$value" ] || value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=//p" \
+    "${CRM_DOTENV:-.env}" 2>/dev/null | tail -n 1 | tr -d "\"'[:space:]")
+  printf '%s' "${value:-$2}"
+}
+
+HOST=$(setting HOST 127.0.0.1) PORT=$(setting PORT 8000)
+export HOST PORT
 [[ "$PORT" =~ ^[0-9]{1,5}$ ]] && [ "$PORT" -ge 1 ] && [ "$PORT" -le 65535 ] ||
   fail "PORT must be a number from 1 to 65535, not '$PORT'."
+# prepare checks both for certain; here they fail before the slow work.
+case "$HOST" in
+  127.* | localhost | ::1)
+    ! (exec 3<>"/dev/tcp/$HOST/$PORT") 2>/dev/null ||
+      fail "Port $PORT is taken. Is it running already? Another port: PORT=8080 ./start.sh"
+    ;;
+  *)
+    [ -n "$(setting CRM_PRODUCTION "")" ] ||
+      fail "HOST=$HOST would open the API to everybody: without CRM_PRODUCTION=true only 127.0.0.1 is served. See Deployment in README.md."
+    ;;
+esac
 mkdir -p var 2>/dev/null && [ -w var ] || fail "Cannot write to $PWD/var: check who owns the folder."
 
 ensure_venv

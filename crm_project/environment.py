@@ -24,7 +24,10 @@ class Environment:
     def __init__(self, dotenv: Path | str) -> None:
         """Take in the file first, if there is one; what the environment has goes before it."""
         if os.path.isfile(dotenv):
-            environ.Env.read_env(dotenv)
+            try:
+                environ.Env.read_env(dotenv)
+            except (OSError, UnicodeDecodeError) as error:
+                raise ImproperlyConfigured(f"{dotenv} cannot be read: {error}.") from error
         self.known = {"CRM_DOTENV"}
 
     def text(self, name: str, default: str = "") -> str:

@@ -33,7 +33,7 @@ ensure_venv() {
   "$PYTHON" -c 'import venv, ensurepip' >/dev/null 2>&1 ||
     fail "$PYTHON has no venv module. On Debian and Ubuntu: apt install python3-venv"
   echo "Making $VENV with $("$PYTHON" --version) ..."
-  "$PYTHON" -m venv --clear "$VENV" >/dev/null ||
+  "$PYTHON" -m venv --clear "$VENV" >/dev/null 2>&1 ||
     fail "Could not make $PWD/$VENV: is the folder writable, the disk full?"
   printf '%s' "$PWD" >"$VENV/made-in"
 }

@@ -1,8 +1,10 @@
-"""Demo data that looks like a small firm's last weeks."""
+"""Demo data that looks like a small shop's last weeks."""
 
 import heapq
 import random
 from argparse import ArgumentParser
+from collections import defaultdict, deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from contacts.models import Contact
-from contacts.services import change_status, create_contact
+from contacts.models import WAITING, Contact
+from contacts.services import change_status, create_contact, reassign_contact
 from leads.models import Lead
 from leads.services import Profile
 from operators.models import Operator
@@ -19,136 +21,203 @@ from operators.services import create_operator, update_operator
 from sources.models import Source
 from sources.services import create_source, set_weight
 
-WEEKS = 3
+DAYS = 21
+OPENING, LUNCH, CLOSING = 9, 13, 20
+AWAY = timedelta(days=3)
+STILL_OPEN = 0.08
+MOST_CONTACTS = 5000
+
 OPERATORS = [  # name, limit
-    ("Анна Щукина", 8),
-    ("Борис Лебедев", 6),
-    ("Вера Королёва", 10),
-    ("Глеб Тихонов", 5),
-    ("Дарья Ёлкина", 7),
-    ("Егор Самойлов", 6),
-    ("Жанна Орлова", 5),
+    ("Анна Сергеевна Щукина", 8),
+    ("Борис Ильич Лебедев", 6),
+    ("Вера Андреевна Королёва", 10),
+    ("Глеб Олегович Тихонов", 4),
+    ("Дарья Павловна Ёлкина", 7),
+    ("Егор Денисович Самойлов", 6),
+    ("Жанна Викторовна Орлова", 5),
 ]
-SOURCES = [  # name, code, description, weights by the operator's place in the list
-    ("Telegram-бот", "telegram_bot", "Основной бот магазина", {0: 3, 1: 2, 2: 2, 4: 1}),
-    ("WhatsApp", "whatsapp", "Номер с визитки и с сайта", {1: 2, 2: 3, 5: 1}),
-    ("Сообщество VK", "vk_group", "Сообщения группы", {0: 1, 4: 2, 5: 2}),
-    ("Виджет на сайте", "site_widget", "Форма «Задать вопрос»", {2: 1, 4: 1, 0: 2}),
-    ("Оптовая анкета", "wholesale_form", "Заявки от юрлиц: отвечает один человек", {3: 1}),
+SOURCES = [  # name, code, description, share of the contacts, weights by place in OPERATORS
+    ("Telegram-бот", "telegram_bot", "Основной бот магазина", 9, {0: 3, 1: 2, 2: 2, 4: 1}),
+    ("WhatsApp", "whatsapp", "Номер с визитки и с сайта", 6, {1: 2, 2: 3, 5: 1}),
+    ("Сообщество VK", "vk_group", "Сообщения группы", 4, {0: 1, 3: 1, 4: 2, 5: 2}),
+    ("Виджет на сайте", "site_widget", "Форма «Задать вопрос»", 5, {0: 2, 2: 1, 3: 2, 4: 1}),
+    ("Оптовая анкета", "wholesale_form", "Заявки юрлиц: отвечает один человек", 3, {6: 1}),
 ]
-POPULARITY = [9, 6, 4, 5, 2]
-HOLIDAY = timedelta(days=4)
-NAMES = ["Мария", "Иван", "Ольга", "Сергей", "Елена", "Дмитрий", "Наталья", "Алексей", "Ирина"]
-NAMES += ["Павел", "Юлия", "Михаил", "Светлана", "Артём", "Ксения", "Никита", "Людмила", "Роман"]
-LETTERS = "АБВГДЕЖЗИКЛМНОПРСТФ"
+WHOLESALE_OPERATOR = 6
+
+WOMEN = ["Мария", "Ольга", "Елена", "Наталья", "Ирина", "Юлия", "Светлана", "Ксения", "Людмила"]
+MEN = ["Иван", "Сергей", "Дмитрий", "Алексей", "Павел", "Михаил", "Артём", "Никита", "Роман"]
+SURNAMES = ["Смирнов", "Кузнецов", "Волков", "Соколов", "Морозов", "Фёдоров", "Беляев", "Никитин"]
+SURNAMES += ["Зайцев", "Павлов", "Голубев", "Виноградов", "Медведев", "Ершов", "Громов", "Яшин"]
 MESSAGES = [
     "Здравствуйте! Подскажите, есть ли доставка в Казань?",
     "Добрый день, сколько стоит установка под ключ?",
     "Не пришло подтверждение заказа, проверьте, пожалуйста.",
     "Можно ли оплатить по счёту от организации?",
-    "Хочу перенести доставку на субботу.",
+    "Хочу перенести доставку на субботу, после обеда.",
     "Какая гарантия и где ближайший сервис?",
     "Подойдёт ли размер M на рост 176?",
-    "Здравствуйте, интересует оптовый прайс.",
     "Когда снова появится в наличии белый?",
-    "Курьер не дозвонился, позвоните мне после 18:00.",
+    "Курьер не дозвонился. Позвоните мне, пожалуйста, после 18:00.",
     "Как вернуть товар, если не подошёл?",
-    "Спасибо, всё получила! Можно оставить отзыв?",
+    "Спасибо, всё пришло целым! Где можно оставить отзыв?",
+    "Промокод ОСЕНЬ10 не применяется, пишет «срок истёк».",
+    "Пришёл не тот цвет, заказывали серый. Что делать?",
+    "Есть самовывоз в Екатеринбурге? До скольки работаете?",
+    "А скидка для постоянных покупателей действует?",
+    "Подскажите статус заказа: оформили в понедельник, трек не пришёл.",
+    "Можно добавить к заказу ещё один комплект или оформлять новый?",
+    "Деньги списались дважды, чек приложу. Верните, пожалуйста, лишнее.",
+    "Подойдёт ли крепление к стене из гипсокартона?",
+    "Чем отличается модель 2025 года от прошлогодней?",
+    "Нужен чек с ИНН на прошлую покупку.",
+    "Добрый вечер! Упакуете в подарок?",
+    "ау, есть кто?",
+    "",
+]
+WHOLESALE_MESSAGES = [
+    "Здравствуйте, интересует оптовый прайс от 50 штук.",
+    "Просим выставить счёт на 120 единиц, реквизиты пришлём.",
+    "Работаете по договору с отсрочкой? Нужны поставки раз в месяц.",
+    "Сеть из шести магазинов, хотим обсудить условия.",
+    "Нужны сертификаты и образцы до подписания договора.",
 ]
 
 
-def is_empty() -> bool:
-    """Is there nothing yet beside which demo data would confuse?"""
-    return not any(model.objects.exists() for model in (Operator, Source, Lead, Contact))
-
-
 class Command(BaseCommand):
-    help = "Fills an empty database with Russian demo data. Refuses where there is data already."
+    help = (
+        "Fills an empty database with Russian demo data. A second run refuses, as it does wherever"
+        " there is data, and changes nothing."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--contacts", type=int, default=400, help="how many (400)")
         parser.add_argument("--seed", type=int, default=1, help="another one, other data (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 1 <= options["contacts"] <= MOST_CONTACTS:
+            raise CommandError(f"--contacts must be from 1 to {MOST_CONTACTS}.")
         if not is_empty():
             raise CommandError("The database is not empty: demo data goes into an empty one only.")
         self.stdout.write("Filling in demo data ...")
         with transaction.atomic():
-            History(random.Random(options["seed"]), options["contacts"]).unfold()
-        waiting = Contact.objects.filter(operator=None).count()
+            History(random.Random(options["seed"]), options["contacts"]).unfold(self.progress)
         self.stdout.write(
             f"{Operator.objects.count()} operators, {Source.objects.count()} sources,"
-            f" {Contact.objects.count()} contacts, {waiting} of them waiting."
+            f" {Lead.objects.count()} leads, {Contact.objects.count()} contacts,"
+            f" {Contact.objects.filter(WAITING).count()} of them waiting."
         )
+
+    def progress(self, done: int, of: int) -> None:
+        if self.stdout.isatty() and (done % 50 == 0 or done == of):
+            self.stdout.write(f"\r{done} / {of}", ending="\n" if done == of else "")
+            self.stdout.flush()
+
+
+def is_empty() -> bool:
+    """Has nobody put anything in yet? Users do not count."""
+    return not any(model.objects.exists() for model in (Operator, Source, Lead, Contact))
 
 
 class History:
-    """Arrivals and closings in the order of time, through the services."""
+    """Arrivals and what became of them in the order of time, through the services.
+
+    The same generator and the same present moment give the same history.
+    """
 
     def __init__(self, rng: random.Random, contacts: int) -> None:
         self.rng = rng
         self.contacts = contacts
         self.end = timezone.now()
-        self.closings: list[tuple[datetime, int]] = []
+        self.events: list[tuple[datetime, int, str]] = []
+        self.waiting: defaultdict[int, deque[Contact]] = defaultdict(deque)
 
-    def unfold(self) -> None:
-        sources = self._set_up()
+    def unfold(self, progress: Callable[[int, int], None]) -> None:
+        self._set_up()
         leads = [self._lead(number) for number in range(max(1, self.contacts * 2 // 3))]
-        for moment in sorted(self._moment() for _ in range(self.contacts)):
-            self._close_until(moment)
-            if moment > self.end - HOLIDAY and self.wholesaler.is_active:
-                # Nobody stands in for the one who answers the wholesale form: some of it waits.
-                self.wholesaler = update_operator(self.wholesaler, is_active=False)
-            source = self.rng.choices(sources, POPULARITY)[0]
-            external_id, profile = self.rng.choice(leads)
-            contact, _ = create_contact(
-                source=source,
-                external_id=external_id,
-                profile=profile,
-                message=self.rng.choice(MESSAGES),
-                draw=self.rng.random,
-                now=moment,
-            )
-            self._handle(contact, moment)
-        self._close_until(self.end)
+        moments = sorted(self._moment() for _ in range(self.contacts))
+        for number, moment in enumerate(moments, 1):
+            self._go_on_until(moment)
+            if self.operator_away.is_active and moment > self.end - AWAY:
+                self.operator_away = update_operator(self.operator_away, is_active=False)
+            contact = self._arrive(moment, *self.rng.choice(leads))
+            # The newest are still being worked on, whatever the hour of the day.
+            self._handle(contact, moment, to_the_end=number <= self.contacts * (1 - STILL_OPEN))
+            progress(number, self.contacts)
+        self._go_on_until(self.end)
+        if self.operator_away.is_active:
+            update_operator(self.operator_away, is_active=False)
 
-    def _set_up(self) -> list[Source]:
+    def _set_up(self) -> None:
         operators = [
             create_operator(name=name, max_active_contacts=limit) for name, limit in OPERATORS
         ]
-        sources = []
-        for name, code, description, weights in SOURCES:
+        # Nobody stands in for this one: what comes after the leave waits.
+        self.operator_away = operators[WHOLESALE_OPERATOR]
+        self.sources = []
+        for name, code, description, _share, weights in SOURCES:
             source = create_source(name=name, code=code, description=description)
-            sources.append(source)
+            self.sources.append(source)
             for place, weight in weights.items():
                 set_weight(operator_id=operators[place].pk, source_id=source.pk, weight=weight)
-        update_operator(operators[-1], is_active=False)
-        self.wholesaler = operators[3]
-        return sources
 
     def _lead(self, number: int) -> tuple[str, Profile]:
-        name = f"{self.rng.choice(NAMES)} {self.rng.choice(LETTERS)}."
+        woman = self.rng.random() < 0.5
+        surname = self.rng.choice(SURNAMES) + ("а" if woman else "")
+        name = f"{self.rng.choice(WOMEN if woman else MEN)} {surname}"
         phone = f"+7 900 000-{number // 100 % 100:02}-{number % 100:02}"
         email = f"client{number}@example.com" if self.rng.random() < 0.4 else ""
         return f"client:{1000 + number}", Profile(name=name, phone=phone, email=email)
 
     def _moment(self) -> datetime:
-        """Some moment of the last weeks, mostly by day."""
-        day = self.end - timedelta(days=self.rng.uniform(0, WEEKS * 7))
-        hour = min(23.9, max(0.0, self.rng.gauss(14, 3.5)))
-        start = timezone.localtime(day).replace(hour=0, minute=0, second=0, microsecond=0)
-        return min(self.end, start + timedelta(hours=hour, seconds=self.rng.uniform(0, 60)))
+        """Some moment in the opening hours of the last weeks."""
+        day = timezone.localtime(self.end) - timedelta(days=self.rng.randrange(DAYS))
+        midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
+        moment = midnight + timedelta(hours=self.rng.triangular(OPENING, CLOSING, LUNCH))
+        return moment if moment < self.end else moment - timedelta(days=DAYS)
 
-    def _handle(self, contact: Contact, moment: datetime) -> None:
-        """Somebody takes it into work soon and closes it within hours, or not yet."""
+    def _arrive(self, moment: datetime, external_id: str, profile: Profile) -> Contact:
+        source = self.rng.choices(self.sources, [share for *_, share, _weights in SOURCES])[0]
+        wholesale = source.code == "wholesale_form"
+        return create_contact(
+            source=source,
+            external_id=external_id,
+            profile=profile,
+            message=self.rng.choice(WHOLESALE_MESSAGES if wholesale else MESSAGES),
+            draw=self.rng.random,
+            now=moment,
+        )[0]
+
+    def _handle(self, contact: Contact, moment: datetime, *, to_the_end: bool) -> None:
+        """Its operator takes it into work soon and closes it within hours; or it waits."""
         if contact.operator_id is None:
+            self.waiting[contact.source_id].append(contact)
             return
-        if self.rng.random() < 0.6:
-            change_status(contact.pk, status=Contact.Status.IN_PROGRESS, now=moment)
-        closing = moment + timedelta(hours=self.rng.lognormvariate(2.8, 1))
-        heapq.heappush(self.closings, (closing, contact.pk))
+        begun = self._in_opening_hours(moment + timedelta(minutes=self.rng.expovariate(1 / 20)))
+        if to_the_end or self.rng.random() < 0.6:
+            heapq.heappush(self.events, (begun, contact.pk, Contact.Status.IN_PROGRESS))
+        if to_the_end:
+            done = begun + timedelta(minutes=5, hours=self.rng.lognormvariate(0, 1))
+            done = self._in_opening_hours(done)
+            heapq.heappush(self.events, (done, contact.pk, Contact.Status.CLOSED))
 
-    def _close_until(self, moment: datetime) -> None:
-        while self.closings and self.closings[0][0] <= moment:
-            closing, contact_id = heapq.heappop(self.closings)
-            change_status(contact_id, status=Contact.Status.CLOSED, now=closing)
+    def _in_opening_hours(self, moment: datetime) -> datetime:
+        """That moment, or one early on the next day that is open."""
+        local = timezone.localtime(moment)
+        if OPENING <= local.hour < CLOSING:
+            return moment
+        opening = local.replace(hour=OPENING, minute=0, second=0, microsecond=0)
+        if local.hour >= CLOSING:
+            opening += timedelta(days=1)
+        return opening + timedelta(minutes=self.rng.uniform(1, 50))
+
+    def _go_on_until(self, moment: datetime) -> None:
+        while self.events and self.events[0][0] <= moment:
+            now, contact_id, status = heapq.heappop(self.events)
+            contact = change_status(contact_id, status=status, now=now)
+            waiting = self.waiting[contact.source_id]
+            if status == Contact.Status.CLOSED and waiting:
+                oldest = reassign_contact(waiting[0].pk, draw=self.rng.random, now=now)
+                if oldest.moved:
+                    waiting.popleft()
+                    self._handle(oldest.contact, now, to_the_end=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
@@ -63,6 +64,11 @@ class Command(BaseCommand):
         users = get_user_model()
         if users.objects.filter(is_superuser=True).exists():
             return
+        if users.objects.filter(username=settings.ADMIN_USERNAME).exists():
+            raise CommandError(
+                f"There is no admin user, and {settings.ADMIN_USERNAME} is somebody else: set"
+                " CRM_ADMIN_USERNAME to another name."
+            )
         password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
         users.objects.create_superuser(settings.ADMIN_USERNAME, password=password)
         shown = "as set in CRM_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else password
@@ -109,21 +115,29 @@ def is_loopback(host: str) -> bool:
 
 
 def keep_secret_key() -> None:
-    """In the first look, keep the key of this process for the server's workers and later runs."""
+    """In the first look, keep the key of this process for the server's workers and later runs.
+
+    One that is set from outside is kept there.
+    """
     file = settings.SECRET_KEY_FILE
-    if settings.PRODUCTION or file.exists():
+    if settings.PRODUCTION or os.environ.get("CRM_SECRET_KEY", "").strip():
+        return
+    # An empty one is what a full disk left.
+    if file.is_file() and file.stat().st_size:
         return
     file.parent.mkdir(exist_ok=True)
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as key:
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as key:
         key.write(settings.SECRET_KEY)
 
 
 def static_files_stamp() -> str:
-    """Differs whenever the packages or our own static files do."""
-    parts = [(settings.BASE_DIR / "requirements.txt").read_text()]
-    for file in sorted((settings.BASE_DIR / "crm_project" / "static").rglob("*.*")):
-        parts.append(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    """Differs whenever a static file of ours or of a package does, or how they are stored."""
+    parts = [str(settings.STORAGES["staticfiles"])]
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            found = os.stat(storage.path(path))
+            parts.append(f"{path} {found.st_size} {found.st_mtime_ns}")
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
 def database_trouble(error: Exception) -> str:
