@@ -29,6 +29,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     pagination_class = CursorPages
 
     @extend_schema(
+        summary="Create a contact and give it to an operator",
         request=NewContactSerializer,
         responses={201: CreatedContactSerializer},
         examples=[examples.NEW_CONTACT, examples.CREATED_CONTACT],
@@ -45,6 +46,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response(body.data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
+        summary="Take, close or reopen a contact",
         # Written out: of a PATCH's serializer, drf-spectacular makes every field optional.
         request={"application/json": examples.STATUS_SCHEMA},
         responses=ContactSerializer,
@@ -62,6 +64,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         return Response(ContactSerializer(contact).data)
 
     @extend_schema(
+        summary="Give a contact to another operator",
         request=ReassignSerializer,
         responses=ReassignedContactSerializer,
         examples=[examples.REASSIGN],

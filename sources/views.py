@@ -82,7 +82,9 @@ class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
             status=status.HTTP_201_CREATED if created else status.HTTP_200_OK,
         )
 
-    @extend_schema(request=WeightSerializer, responses=AssignmentSerializer)
+    @extend_schema(
+        summary="Change a weight", request=WeightSerializer, responses=AssignmentSerializer
+    )
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         serializer = WeightSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -91,6 +93,7 @@ class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
             change_weight(assignment, **serializer.validated_data)
         return Response(self.get_serializer(assignment).data)
 
+    @extend_schema(summary="Take an operator off a source")
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         remove_assignment(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)

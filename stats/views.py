@@ -14,7 +14,7 @@ from stats.serializers import OverviewSerializer, SourceStatsSerializer
 class OverviewView(APIView):
     http_method_names = ["get", "head"]
 
-    @extend_schema(responses=OverviewSerializer)
+    @extend_schema(summary="Show the whole house", responses=OverviewSerializer)
     def get(self, request: Request) -> Response:
         """The whole house at this moment."""
         return Response(overview())
@@ -24,6 +24,7 @@ class SourceStatsView(APIView):
     http_method_names = ["get", "head"]
 
     @extend_schema(
+        summary="Show a source and its operators' shares",
         responses=SourceStatsSerializer,
         parameters=[
             OpenApiParameter(

@@ -57,12 +57,28 @@ class ErrorsSerializer(serializers.Serializer):
     errors = ErrorSerializer(many=True)
 
 
+SUMMARIES = {
+    "list": "List {}",
+    "create": "Create one of the {}",
+    "retrieve": "Show one of the {}",
+    "partial_update": "Change one of the {}",
+    "destroy": "Delete one of the {}",
+}
+
+
 class AutoSchema(StandardizedErrorsSchema):
+    def get_summary(self) -> str | None:
+        """What the view says, else a line made of the action and the resource."""
+        pattern = SUMMARIES.get(getattr(self.view, "action", ""), "")
+        return super().get_summary() or pattern.format(self.get_tags()[0]) or None
+
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         """Errors that come of a body or of a change belong to no mere reading."""
         match status_code:
             case "400":
                 return bool(self._body() or self._query_parameters())
+            case "404":
+                return any(each["in"] == "path" for each in self._get_parameters())
             case "409":
                 return self.method != "GET"
             case "411" | "413" | "415":
