@@ -22,4 +22,4 @@ for _ in $(seq 100); do
 done
 
 "$VENV/bin/schemathesis" run "http://127.0.0.1:$PORT/openapi.json" \
-  --checks all --seed "${FUZZ_SEED:-20261123}" --max-examples "${FUZZ_EXAMPLES:-15}" "$@"
+  --checks all --seed "${FUZZ_SEED:-20261123}" --max-examples "${FUZZ_EXAMPLES:-30}" "$@"

@@ -1,10 +1,10 @@
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm_project.api.filters import MOMENT_SCHEMA
 from sources.models import Source
 from stats.filters import PeriodForm
 from stats.selectors import of_source, overview
@@ -29,7 +29,7 @@ class SourceStatsView(APIView):
         parameters=[
             OpenApiParameter(
                 name,
-                OpenApiTypes.DATETIME,
+                MOMENT_SCHEMA,
                 description=f"{text} ISO 8601, rounded down to the hour, UTC.",
             )
             for name, text in (("since", "Created from then on."), ("until", "Created before."))

@@ -13,6 +13,10 @@ from django_filters.fields import IsoDateTimeField
 from drf_spectacular.utils import extend_schema_field
 
 LARGEST_ID = 2**63 - 1
+# A parameter without a value is as one that is not there.
+MOMENT_SCHEMA = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}]
+}
 
 
 class StrictBooleanField(forms.Field):
@@ -54,7 +58,7 @@ class MomentField(IsoDateTimeField):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
-@extend_schema_field({"type": "string", "format": "date-time"})
+@extend_schema_field(MOMENT_SCHEMA)
 class MomentFilter(django_filters.Filter):
     """An ISO 8601 time; one without offset is in the service's time zone."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import Direction, OpenApiExample, extend_schema_serializer
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
 from rest_framework import serializers
 
@@ -86,6 +86,14 @@ class AutoSchema(StandardizedErrorsSchema):
             case "401" | "403":
                 return True
         return super()._should_add_error_response(responses, status_code)
+
+    def _get_request_body(self, direction: Direction = "request") -> dict[str, Any] | None:
+        """A body with a required field is required itself, also where its schema is written out."""
+        body: dict[str, Any] | None = super()._get_request_body(direction)
+        for content in (body or {}).get("content", {}).values():
+            if body and "required" in content.get("schema", {}):
+                body["required"] = True
+        return body
 
     def get_auth(self) -> list[dict[str, Any]]:
         """Nothing has to be shown where the API is open."""
