@@ -13,10 +13,14 @@ from django_filters.fields import IsoDateTimeField
 from drf_spectacular.utils import extend_schema_field
 
 LARGEST_ID = 2**63 - 1
-# A parameter without a value is as one that is not there.
-MOMENT_SCHEMA = {
-    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "maxLength": 0}]
-}
+
+
+def or_empty(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema: without a value it is as one that is not there."""
+    return {"anyOf": [schema, {"type": "string", "maxLength": 0}]}
+
+
+MOMENT_SCHEMA = or_empty({"type": "string", "format": "date-time"})
 
 
 class StrictBooleanField(forms.Field):
@@ -31,14 +35,14 @@ class StrictBooleanField(forms.Field):
         return self.values[str(value).lower()]
 
 
-@extend_schema_field({"type": "boolean"})
+@extend_schema_field(or_empty({"type": "boolean"}))
 class BooleanFilter(django_filters.Filter):
     """`true` or `false`; also 1 and 0."""
 
     field_class = StrictBooleanField
 
 
-@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
+@extend_schema_field(or_empty({"type": "integer", "minimum": 1, "maximum": LARGEST_ID}))
 class IdFilter(django_filters.Filter):
     """A whole number that can be an id."""
 
