@@ -32,6 +32,7 @@ run() {
   "$@" || result=$?
 }
 
+trap 'exit 130' INT # pytest answers Ctrl-C itself; without this the second run would begin
 result=0
 parallel="-n auto"
 case " $* " in *" -n"*) parallel="" ;; esac
@@ -39,11 +40,15 @@ case " $* " in *" -n"*) parallel="" ;; esac
 set -- .venv/bin/python -m pytest $parallel "$@"
 
 DATABASE_URL="" run SQLite "$@"
-sqlite=$result
+sqlite=$result result=0
 if [ -n "${TEST_DATABASE_URL:-}" ]; then
   DATABASE_URL=$TEST_DATABASE_URL run "PostgreSQL (TEST_DATABASE_URL)" "$@"
 else
   run PostgreSQL .venv/bin/python -m crm_project.testing.postgres "$@"
 fi
-[ "$result" = 0 ] && echo "All tests passed on SQLite and PostgreSQL." && exit 0
-[ "$sqlite" = 0 ] && fail "Tests failed on PostgreSQL." || fail "Tests failed."
+postgresql=$result
+
+[ "$sqlite$postgresql" = 00 ] && echo "All tests passed on SQLite and PostgreSQL." && exit 0
+[ "$sqlite" = 0 ] && fail "Tests passed on SQLite and failed on PostgreSQL."
+[ "$postgresql" = 0 ] && fail "Tests failed on SQLite and passed on PostgreSQL."
+fail "Tests failed on SQLite and on PostgreSQL."

@@ -15,9 +15,17 @@ export CRM_SECRET_KEY
 "$VENV/bin/python" manage.py migrate --verbosity 0
 "$VENV/bin/gunicorn" crm_project.wsgi >"$folder/log" 2>&1 &
 server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
+finish() {
+  local code=$?
+  kill "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  [ "$code" = 0 ] || tail -n 50 "$folder/log" >&2
+  rm -rf "$folder"
+}
+trap finish EXIT
 for _ in $(seq 100); do
   (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
+  kill -0 "$server" 2>/dev/null || break
   sleep 0.1
 done
 

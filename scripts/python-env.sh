@@ -9,24 +9,28 @@ VENV=.venv
 
 # Sets PYTHON to a Python of at least 3.11.
 find_python() {
-  local candidate found=""
+  local candidate version found=""
   for candidate in ${PYTHON:+"$PYTHON"} python3.14 python3.13 python3.12 python3.11 python3 python; do
     command -v "$candidate" >/dev/null 2>&1 || continue
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
       PYTHON=$candidate
       return
     fi
-    found=${found:-$candidate}
+    # A version manager's placeholder is there and runs nothing: not worth naming.
+    version=$("$candidate" --version 2>&1) || continue
+    found=${found:-$candidate is $version}
   done
   if [ -n "$found" ]; then
-    fail "Python 3.11 or newer is needed; $found is $("$found" --version 2>&1 | head -n 1). Install a newer one, or name it: PYTHON=/path/to/python3.11"
+    fail "Python 3.11 or newer is needed; $found. Install a newer one, or name it: PYTHON=/path/to/python3.11"
   fi
   fail "Python 3.11 or newer is needed and none was found. Install python3, or name it: PYTHON=/path/to/python3.11"
 }
 
 # Makes .venv, anew if it is broken or was moved here from elsewhere.
 ensure_venv() {
-  if [ "$(cat "$VENV/made-in" 2>/dev/null)" = "$PWD" ] && [ -x "$VENV/bin/python" ]; then
+  local here
+  here=$(pwd -P)
+  if [ "$(cat "$VENV/made-in" 2>/dev/null)" = "$here" ] && [ -x "$VENV/bin/python" ]; then
     return
   fi
   find_python
@@ -35,7 +39,7 @@ ensure_venv() {
   echo "Making $VENV with $("$PYTHON" --version) ..."
   "$PYTHON" -m venv --clear "$VENV" >/dev/null 2>&1 ||
     fail "Could not make $PWD/$VENV: is the folder writable, the disk full?"
-  printf '%s' "$PWD" >"$VENV/made-in"
+  printf '%s' "$here" >"$VENV/made-in"
 }
 
 # install_requirements FILE...: what each file locks, unless that is there already.

@@ -3,6 +3,7 @@
 `python -m crm_project.testing.postgres COMMAND ...` runs a command with DATABASE_URL set to one.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -14,7 +15,10 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 SUPERUSER = "postgres"
+GRACE_SECONDS = 10
 NOBODY = {"user": "nobody", "group": "nogroup", "extra_groups": []}
 
 
@@ -43,6 +47,20 @@ def find_programs() -> Path:
     )
 
 
+def kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and those it started; return when none of them holds its files any more."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGSTOP)  # it cannot start one more meanwhile
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait()
+    psutil.wait_procs(children, timeout=10)
+
+
 class Server:
     """One server in a temporary folder, on a free port of loopback.
 
@@ -51,11 +69,14 @@ class Server:
     """
 
     def __init__(self, *, durable: bool = False) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="crm-pg-"))
+        programs = find_programs()
+        # It takes itself away when what follows here fails or is interrupted.
+        self.temporary = tempfile.TemporaryDirectory(prefix="crm-pg-", ignore_cleanup_errors=True)
+        self.folder = Path(self.temporary.name)
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
         self.as_user = NOBODY if os.geteuid() == 0 else {}
-        self.programs = self._reachable(find_programs())
+        self.programs = self._reachable(programs)
         self.options = {"fsync": "on" if durable else "off", "max_connections": "200"}
         self.process: subprocess.Popen[bytes] | None = None
         with socket.socket() as free:
@@ -64,12 +85,16 @@ class Server:
         self._initialise()
 
     def __enter__(self) -> "Server":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.temporary.cleanup()
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -96,13 +121,15 @@ class Server:
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
 
     def kill(self) -> None:
-        """End the server as a crash would."""
+        """End every process of the server as a power cut would."""
         assert self.process
-        self.process.kill()
-        self.process.wait()
+        kill_with_children(self.process)
 
     def restart(self) -> None:
         self.stop()
@@ -117,9 +144,16 @@ class Server:
         ]
         if self.as_user:
             shutil.chown(self.folder, "nobody", "nogroup")
-        done = subprocess.run(command, capture_output=True, check=False, cwd="/", **self.as_user)
-        if done.returncode:
-            raise PostgresMissingError(f"initdb failed: {done.stderr.decode().strip()}")
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", **self.as_user
+        )
+        try:
+            _, errors = process.communicate()
+        except BaseException:
+            kill_with_children(process)
+            raise
+        if process.returncode:
+            raise PostgresMissingError(f"initdb failed: {errors.decode().strip()}")
 
     def _wait(self) -> None:
         import psycopg
@@ -173,6 +207,27 @@ class Server:
         return all(parent.stat().st_mode & 0o001 for parent in [programs, *programs.parents])
 
 
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Run the command, let it end in its own way when we are told to end; return its exit code."""
+    try:
+        process = subprocess.Popen(command, env=environment)
+    except OSError as error:
+        print(f"Cannot run {command[0]}: {error.strerror}.", file=sys.stderr)
+        return 127
+    try:
+        code = process.wait()
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Ctrl-C reaches the command from the terminal; a signal to us alone does not.
+        if isinstance(end, SystemExit):
+            process.terminate()
+        try:
+            code = process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
 def main(command: list[str]) -> int:
     """Run the command beside a server of its own; return its exit code."""
 
@@ -185,7 +240,7 @@ def main(command: list[str]) -> int:
         return 2
     try:
         with Server() as server:
-            return subprocess.call(command, env=os.environ | {"DATABASE_URL": server.url()})
+            return run(command, os.environ | {"DATABASE_URL": server.url()})
     except PostgresMissingError as error:
         print(error, file=sys.stderr)
         return 1
