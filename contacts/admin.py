@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from contacts.models import WAITING, Contact
 from contacts.services import change_status, reassign_contact
 from contacts.wording import explain
+from crm_project.api.access import actor_of
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -48,6 +49,7 @@ class ContactAdmin(ModelAdmin):
         "message",
         "created_at",
         "assigned_at",
+        "waiting_since",
         "closed_at",
     ]
     actions = ["take", "close", "reopen", "reassign"]
@@ -83,7 +85,7 @@ class ContactAdmin(ModelAdmin):
 
     def _move(self, request: HttpRequest, queryset: QuerySet[Contact], status: str) -> None:
         def move(contact: Contact) -> str:
-            moved = change_status(contact.pk, status=status)
+            moved = change_status(contact.pk, status=status, actor=actor_of(request))
             return f"{moved.get_status_display()}: {moved.operator or _('waiting')}"
 
         self._each(request, queryset, move)
@@ -91,7 +93,7 @@ class ContactAdmin(ModelAdmin):
     @admin.action(description=gettext_lazy("Reassign"), permissions=["act"])
     def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         def reassign(contact: Contact) -> str:
-            done = reassign_contact(contact.pk)
+            done = reassign_contact(contact.pk, actor=actor_of(request))
             return explain(done.contact, done.decision, moved=done.moved)
 
         self._each(request, queryset, reassign)

@@ -1,67 +1,87 @@
-"""Who can take a contact, held still for the time of a decision.
-
-The one place that locks operators for a distribution. First the locks, in order of pk; then, in
-the next statement, the weights and loads: a count in the locking statement would see the snapshot
-from before the wait (docs/decisions/0001-lock-then-count.md).
-"""
+"""Who of some sources' operators can take a contact, as of one moment."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable
 
-from django.db.models import Q
-
-from contacts.distribution import Candidate, Decision, decide
+from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, sort_out, weigh
 from contacts.models import OPEN, Contact
+from contacts.rotation import Rotations
 from contacts.selectors import as_candidate, assignments_with_load
 from operators.models import Operator
-from sources.models import Assignment, Source
+from sources.models import Source
 
 
 class Availability:
-    """The operators of some sources, locked until the end of the transaction."""
+    """The operators of some sources with their loads, what was given here included."""
 
-    def __init__(self, *, sources: Collection[int] = (), operators: Collection[int] = ()) -> None:
-        """Lock everyone assigned to the sources, and the operators named beside them.
-
-        Waits for whoever holds one of the locks. An operator who does not exist is left out.
+    def __init__(
+        self, sources: Collection[int], *, locked: dict[int, Operator] | None = None
+    ) -> None:
+        """Read weights and loads now. `locked` None: only to look, else only these may be chosen:
+        somebody assigned since the locks were taken is not ours to choose.
         """
-        wanted = Q(pk__in=operators)
-        if sources:
-            assigned = Assignment.objects.filter(source__in=sources).values("operator")
-            wanted = Q(pk__in=assigned) | wanted if operators else Q(pk__in=assigned)
-        locked = Operator.objects.filter(wanted).order_by("pk").select_for_update(no_key=True)
-        self.operators = {operator.pk: operator for operator in locked}
-        self.sources = set(sources)
-        self._by_source: dict[int, list[Candidate]] = {pk: [] for pk in self.sources}
-        self._taken: Counter[int] = Counter()
-        if self.sources and self.operators:
-            for row in assignments_with_load(list(self.sources)):
-                # Somebody assigned since the locks were taken is not ours to choose.
-                if row.operator_id in self.operators:
-                    self._by_source[row.source_id].append(as_candidate(row))
+        self.locked = locked or {}
+        self.rotations = Rotations()
+        self._by_source: dict[int, list[Candidate]] = {pk: [] for pk in sources}
+        self._with_queue: set[int] = set()
+        self._given: Counter[int] = Counter()
+        if not sources or locked == {}:
+            return
+        for row in assignments_with_load(sources):
+            if locked is None or row.operator_id in locked:
+                self._by_source[row.source_id].append(as_candidate(row))
+                if row.has_queue:  # type: ignore[attr-defined]  # annotated
+                    self._with_queue.add(row.source_id)
 
     def candidates(self, source: Source) -> list[Candidate]:
-        """The source's operators with their loads as of now, what was taken here included."""
+        """The source's operators with their loads as of now."""
         return [
-            candidate.loaded(self._taken[candidate.operator_id])
-            for candidate in self._by_source[source.pk]
+            each.loaded(self._given[each.operator_id]) if self._given[each.operator_id] else each
+            for each in self._by_source[source.pk]
         ]
 
     def assigned(self, source: Source, operator_id: int | None) -> Candidate | None:
         """The operator as one of the source's; None if not assigned to it."""
-        by_id = {candidate.operator_id: candidate for candidate in self.candidates(source)}
-        return by_id.get(operator_id) if operator_id is not None else None
+        mine = (each for each in self.candidates(source) if each.operator_id == operator_id)
+        return next(mine, None)
 
-    def decide(
-        self, source: Source, *, draw: Callable[[], float], exclude: int | None = None
+    def load_of(self, operator_id: int) -> int:
+        """The open contacts of an operator, assigned or not."""
+        counted = Contact.objects.filter(OPEN, operator=operator_id).count()
+        return counted + self._given[operator_id]
+
+    def with_room(self, sources: Iterable[int]) -> list[int]:
+        """Those of the sources that have somebody who can take a contact."""
+        return [
+            pk
+            for pk in sources
+            if any(
+                each.is_active and each.load + self._given[each.operator_id] < each.limit
+                for each in self._by_source[pk]
+            )
+        ]
+
+    def with_queue(self, sources: Iterable[int]) -> list[int]:
+        """Those of the sources where somebody waits whose turn comes before any newcomer's."""
+        return [pk for pk in sources if pk in self._with_queue]
+
+    def queues_are_empty(self, sources: Iterable[int]) -> None:
+        """Take note that everybody who waited in the sources has been served."""
+        self._with_queue.difference_update(sources)
+
+    def weigh(
+        self, source: Source, *, exclude: int | None = None, preferred: int | None = None
     ) -> Decision:
-        """Choose one of the source's operators and count the contact as theirs."""
-        decision = decide(self.candidates(source), draw=draw, exclude=exclude)
-        if decision.chosen:
-            self._taken[decision.chosen.operator_id] += 1
-        return decision
+        """With what odds each of the source's operators would get a contact now."""
+        candidates, skipped = sort_out(self.candidates(source), exclude=exclude)
+        if source.strategy == SMOOTH_WEIGHTED and candidates:
+            candidates = self.rotations.with_turns(source, candidates)
+        return weigh(candidates, skipped, strategy=source.strategy, preferred=preferred)
 
-    def has_room(self, operator_id: int) -> bool:
-        """Is this locked operator, assigned or not, below the limit?"""
-        load = Contact.objects.filter(OPEN, operator=operator_id).count()
-        return load < self.operators[operator_id].max_active_contacts
+    def give(self, operator_id: int) -> None:
+        """Count one more open contact as this operator's."""
+        self._given[operator_id] += 1
+
+    def free(self, operator_id: int) -> None:
+        """Count one open contact less as this operator's."""
+        self._given[operator_id] -= 1

@@ -1,7 +1,8 @@
 """The choice of an operator: candidates and a draw in, a decision out. Knows no Django.
 
-A strategy is a function of the candidates, in order of their ids, and of a draw that is uniform
-in [0, 1); it returns one of them. `STRATEGIES` names it; to add one, add a function and a line.
+A strategy is a function of the candidates, in order of their ids. It returns their odds, whole
+numbers in the same order, or the one candidate it is for certain. `STRATEGIES` names it; to add
+one, add a function and a line.
 """
 
 from bisect import bisect_right
@@ -9,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
-
-WEIGHTED_RANDOM = "weighted_random"
 
 
 class Reason(StrEnum):
@@ -23,7 +22,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An operator assigned to the source, as he or she stood before the decision."""
+    """An operator assigned to the source, as he or she stood before the decision.
+
+    `turns` are the contacts got in the present cycle of a smooth rotation among the same
+    candidates; 0 where there is none.
+    """
 
     operator_id: int
     name: str
@@ -31,6 +34,7 @@ class Candidate:
     load: int
     limit: int
     is_active: bool = True
+    turns: int = 0
 
     def loaded(self, contacts: int) -> "Candidate":
         """The same operator with so many more open contacts."""
@@ -55,43 +59,69 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who got the contact, among whom, and by which draw.
+    """Who got the contact, among whom, with what odds, and by which draw.
 
-    `chosen` None means that nobody was available; `draw` None that nothing was drawn;
-    `strategy` None that a person decided.
+    `odds` are in the order of `candidates`. `chosen` None means that nobody got it; `draw` None
+    that nothing was drawn; `strategy` None that a person decided.
     """
 
     strategy: str | None
     candidates: tuple[Candidate, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    odds: tuple[int, ...] = ()
     draw: float | None = None
     chosen: Candidate | None = None
 
-    def share(self, candidate: Candidate) -> float:
-        """The probability that this candidate had: weight / Σ weights of the candidates."""
-        return candidate.weight / sum(other.weight for other in self.candidates)
+    def shares(self) -> list[float]:
+        """The probability that each candidate had, in their order."""
+        return [each / sum(self.odds) for each in self.odds]
 
 
-Strategy = Callable[[Sequence[Candidate], float], Candidate]
+Strategy = Callable[[Sequence[Candidate]], Sequence[int] | Candidate]
 
 
-def weighted_random(candidates: Sequence[Candidate], draw: float) -> Candidate:
-    """Choose in proportion to the weights; `draw` is uniform in [0, 1)."""
-    bounds = list(accumulate(candidate.weight for candidate in candidates))
-    return candidates[bisect_right(bounds, draw * bounds[-1])]
+def weighted_random(candidates: Sequence[Candidate]) -> Sequence[int]:
+    """The chance is in proportion to the weight."""
+    return [candidate.weight for candidate in candidates]
 
 
-STRATEGIES: dict[str, Strategy] = {WEIGHTED_RANDOM: weighted_random}
+def least_loaded(candidates: Sequence[Candidate]) -> Candidate:
+    """The lowest load / limit; of equals the heaviest, then the one with the lowest id."""
+    return min(candidates, key=lambda each: (each.load / each.limit, -each.weight))
 
 
-def decide(
-    operators: Sequence[Candidate],
-    *,
-    draw: Callable[[], float],
-    strategy: str = WEIGHTED_RANDOM,
-    exclude: int | None = None,
-) -> Decision:
-    """Decide who of a source's operators gets a contact; nobody where none is available.
+def smooth_weighted(candidates: Sequence[Candidate]) -> Candidate:
+    """Whoever is furthest behind the turns that the weights promise; of equals the lowest id.
+
+    Over Σw contacts each gets exactly w, as evenly spread as can be: nginx's smooth weighted
+    round robin (ngx_http_upstream_round_robin.c), whose running weight is `turn · w - turns · Σw`.
+    """
+    turn = 1 + sum(each.turns for each in candidates)
+    whole = sum(each.weight for each in candidates)
+    return max(candidates, key=lambda each: turn * each.weight - each.turns * whole)
+
+
+WEIGHTED_RANDOM, LEAST_LOADED = "weighted_random", "least_loaded"
+SMOOTH_WEIGHTED = "smooth_weighted"
+STRATEGIES: dict[str, Strategy] = {
+    WEIGHTED_RANDOM: weighted_random,
+    LEAST_LOADED: least_loaded,
+    SMOOTH_WEIGHTED: smooth_weighted,
+}
+# Not a strategy of a source but a source's rule before it: the lead's latest operator.
+STICKY = "sticky"
+
+
+def pick(odds: Sequence[int], draw: float) -> int:
+    """The index that the draw, uniform in [0, 1), falls on in proportion to the odds."""
+    bounds = list(accumulate(odds))
+    return bisect_right(bounds, draw * bounds[-1])
+
+
+def sort_out(
+    operators: Sequence[Candidate], *, exclude: int | None = None
+) -> tuple[list[Candidate], list[Skipped]]:
+    """Part those who can take a contact from those who cannot.
 
     `exclude` is the id of an operator who must not get it; None excludes nobody.
     """
@@ -102,8 +132,38 @@ def decide(
             skipped.append(Skipped(operator, reason))
         else:
             candidates.append(operator)
+    return candidates, skipped
+
+
+def weigh(
+    candidates: Sequence[Candidate],
+    skipped: Sequence[Skipped] = (),
+    *,
+    strategy: str = WEIGHTED_RANDOM,
+    preferred: int | None = None,
+) -> Decision:
+    """The odds of those who can take a contact, before any draw; who is certain is chosen.
+
+    `preferred` is the id of the operator to take if he or she is among them; None: nobody is.
+    """
     if not candidates:
         return Decision(strategy, skipped=tuple(skipped))
+    sticky = next((each for each in candidates if each.operator_id == preferred), None)
+    verdict = sticky or STRATEGIES[strategy](candidates)
+    certain = verdict if isinstance(verdict, Candidate) else None
+    odds = [int(each is certain) for each in candidates] if certain else verdict
+    return Decision(
+        strategy=STICKY if sticky else strategy,
+        candidates=tuple(candidates),
+        skipped=tuple(skipped),
+        odds=tuple(odds),  # type: ignore[arg-type]  # no Candidate where nobody is certain
+        chosen=certain,
+    )
+
+
+def draw_one(weighed: Decision, draw: Callable[[], float]) -> Decision:
+    """Settle by a draw what is not certain; `draw` gives uniform numbers in [0, 1)."""
+    if weighed.chosen or not weighed.candidates:
+        return weighed
     drawn = draw()
-    chosen = STRATEGIES[strategy](candidates, drawn)
-    return Decision(strategy, tuple(candidates), tuple(skipped), drawn, chosen)
+    return replace(weighed, draw=drawn, chosen=weighed.candidates[pick(weighed.odds, drawn)])

@@ -44,6 +44,8 @@ class Contact(models.Model):
     message = models.TextField(_("message"), max_length=10_000, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     assigned_at = models.DateTimeField(_("assigned"), null=True, editable=False)
+    # Its place in the queue of its source; None while it does not wait.
+    waiting_since = models.DateTimeField(_("waiting since"), null=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
 
     class Meta:
@@ -58,8 +60,14 @@ class Contact(models.Model):
             # Serves the list of those that wait.
             models.Index(
                 fields=["created_at", "id"],
-                condition=Q(operator=None) & ~Q(status="closed"),
-                name="contact_waiting_by_age",
+                condition=Q(waiting_since__isnull=False),
+                name="contact_waiting_newest",
+            ),
+            # Serves the queue of a source, and whether it has one.
+            models.Index(
+                fields=["source", "waiting_since", "id"],
+                condition=Q(waiting_since__isnull=False),
+                name="contact_queue",
             ),
             # Serve the lists, newest first, by cursor: all, a lead's, a source's, an operator's.
             models.Index(fields=["created_at", "id"], name="contact_by_age"),
@@ -81,6 +89,15 @@ class Contact(models.Model):
                 condition=Q(operator__isnull=True) | Q(assigned_at__isnull=False),
                 name="contact_assigned_at_with_operator",
             ),
+            models.CheckConstraint(
+                condition=(
+                    ~Q(status="closed") & Q(operator__isnull=True) & Q(waiting_since__isnull=False)
+                )
+                | (
+                    (Q(status="closed") | Q(operator__isnull=False)) & Q(waiting_since__isnull=True)
+                ),
+                name="contact_waiting_since_iff_waiting",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -92,4 +109,136 @@ class Contact(models.Model):
 
 
 OPEN = ~Q(status=Contact.Status.CLOSED)
-WAITING = OPEN & Q(operator=None)
+# The same as open and without operator, by a constraint.
+WAITING = Q(waiting_since__isnull=False)
+
+
+class DecisionRecord(models.Model):
+    """One decision about who answers a contact, with everything it was made of.
+
+    Never changed, and never recomputed from later data. Operators are kept by id and name, so
+    that the record outlives them; `operator_id` None means that the contact waits from then on.
+    """
+
+    class Kind(models.TextChoices):
+        CREATE = "create", _("arrival")
+        WAITING = "waiting", _("from the queue")
+        REASSIGN = "reassign", _("reassigned")
+        REOPEN = "reopen", _("reopened")
+        RELEASE = "release", _("released")
+        MANUAL = "manual", _("by hand")
+
+    contact = models.ForeignKey(
+        Contact,
+        models.CASCADE,
+        related_name="decisions",
+        db_index=False,
+        verbose_name=_("contact"),
+    )
+    source = models.ForeignKey(
+        Source, models.PROTECT, related_name="+", db_index=False, verbose_name=_("source")
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    operator_id = models.BigIntegerField(_("operator"), null=True)
+    operator_name = models.CharField(_("operator's name"), max_length=100, blank=True)
+    previous_operator_id = models.BigIntegerField(_("previous operator"), null=True)
+    strategy = models.CharField(_("strategy"), max_length=50, blank=True)
+    candidates = models.JSONField(_("candidates"), default=list)
+    skipped = models.JSONField(_("passed over"), default=list)
+    # "id:weight,..." of the candidates of a weighted draw, in order of ids; empty for the rest.
+    odds = models.TextField(_("odds"), blank=True)
+    draw = models.FloatField(_("draw"), null=True)
+    forced = models.BooleanField(_("above the limit by force"), default=False)
+    # Was the source's queue to be obeyed at that time?
+    auto_assign_waiting = models.BooleanField(_("hand out by itself"), default=True)
+    actor_type = models.CharField(_("who asked"), max_length=20)
+    actor_name = models.CharField(_("name"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ["-pk"]
+        indexes = [
+            # Serves the history of a contact.
+            models.Index(fields=["contact", "id"], name="decision_by_contact"),
+            # Serves the fairness of a source, and the deletion of one.
+            models.Index(fields=["source", "created_at"], name="decision_by_source"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    kind__in=["create", "waiting", "reassign", "reopen", "release", "manual"]
+                ),
+                name="decision_kind_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(draw__isnull=True) | (Q(draw__gte=0) & Q(draw__lt=1)),
+                name="decision_draw_in_unit_interval",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Rotation(models.Model):
+    """How far the smooth rotation of a source has come among one set of operators.
+
+    Each set of available operators and weights rotates by itself, so that everybody gets exact
+    turns among the same colleagues, whoever came and went in between.
+    """
+
+    source = models.ForeignKey(
+        Source, models.CASCADE, related_name="+", db_index=False, verbose_name=_("source")
+    )
+    # SHA-256, in hex, of "id:weight,..." of the operators in order of ids.
+    among = models.CharField(_("among"), max_length=64)
+    # Contacts that each, by id, got in the present cycle; all zero at its start.
+    turns = models.JSONField(_("turns"), default=dict)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("rotation")
+        verbose_name_plural = _("rotations")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "among"], name="rotation_once_per_set"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.among[:8]}"
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a request that came with a key of its sender's choice, to be given again.
+
+    Written in the transaction of the work it tells of, so that both are there or neither is.
+    """
+
+    credential = models.CharField(_("whose"), max_length=100)
+    endpoint = models.CharField(_("endpoint"), max_length=100)
+    key = models.CharField(_("key"), max_length=255)
+    # SHA-256, in hex, of the body that came with it, however that was written.
+    fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    # None until the work is done, which nobody but its own transaction sees.
+    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    body = models.TextField(_("body of the answer"), blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
+        ordering = ["-pk"]
+        indexes = [
+            # Serves the search for expired ones.
+            models.Index(fields=["created_at"], name="idempotency_key_by_age"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["credential", "endpoint", "key"], name="idempotency_key_is_answered_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

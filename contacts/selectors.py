@@ -1,17 +1,16 @@
-"""Reads of contacts that several faces share."""
+"""Reads of contacts that several modules share."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from contacts.distribution import Candidate, Decision, decide
-from contacts.models import OPEN, Contact
+from contacts.distribution import Candidate
+from contacts.models import OPEN, WAITING, Contact
+from leads.models import Lead
 from operators.models import Operator
 from sources.models import Assignment, Source
-
-Row = TypeVar("Row", bound=Model)
 
 
 def open_contacts_of(operator: str) -> Coalesce:
@@ -30,12 +29,17 @@ def with_load(operators: QuerySet[Operator]) -> QuerySet[Operator]:
     return operators.annotate(current_load=open_contacts_of("pk"))
 
 
-def assignments_with_load(source_ids: Sequence[int]) -> QuerySet[Assignment]:
-    """The sources' assignments, in order of operators, each with its operator and `load`."""
+def assignments_with_load(source_ids: Collection[int]) -> QuerySet[Assignment]:
+    """The sources' assignments, in order of operators, each with its operator, the operator's
+    `load`, and `has_queue`: does a contact wait in the source to be handed out by itself?
+    """
+    queue = Contact.objects.filter(
+        WAITING, source=OuterRef("source"), source__auto_assign_waiting=True
+    )
     return (
         Assignment.objects.filter(source__in=source_ids)
         .select_related("operator")
-        .annotate(load=open_contacts_of("operator"))
+        .annotate(load=open_contacts_of("operator"), has_queue=Exists(queue))
         .order_by("operator")
     )
 
@@ -53,10 +57,30 @@ def as_candidate(assignment: Assignment) -> Candidate:
     )
 
 
-def shares_now(source: Source, assignments: Sequence[Assignment]) -> dict[int, float]:
-    """Each operator's probability to get the source's next contact; 0 if not available."""
-    serving = assignments if source.is_active else []
-    decision: Decision = decide([as_candidate(each) for each in serving], draw=lambda: 0.0)
-    return {each.operator_id: 0.0 for each in assignments} | {
-        candidate.operator_id: decision.share(candidate) for candidate in decision.candidates
-    }
+def queues(sources: QuerySet[Source], *, switched_off: bool = False) -> frozenset[int]:
+    """Those of the sources where somebody waits to be handed out by itself; with `switched_off`
+    also where `auto_assign_waiting` is off.
+    """
+    found = sources.filter(Exists(Contact.objects.filter(WAITING, source=OuterRef("pk"))))
+    if not switched_off:
+        found = found.filter(auto_assign_waiting=True)
+    return frozenset(found.order_by().values_list("pk", flat=True))
+
+
+def queues_of(operators: Collection[int]) -> frozenset[int]:
+    """The queues from which one of these operators could take a contact."""
+    if not operators:
+        return frozenset()
+    return queues(Source.objects.filter(assignments__operator__in=operators))
+
+
+def latest_of_leads(lead_ids: Iterable[int]) -> dict[int, tuple[datetime, int]]:
+    """When each lead's latest contact, in whatever source, that has an operator was made, and the
+    operator's id; no lead without one.
+    """
+    theirs = Contact.objects.filter(lead=OuterRef("pk"), operator__isnull=False)
+    newest = theirs.order_by("-created_at", "-pk").values("pk")[:1]
+    leads = Lead.objects.filter(pk__in=lead_ids).annotate(latest=Subquery(newest))
+    latest = Contact.objects.filter(pk__in=leads.values("latest"), operator__isnull=False)
+    rows = latest.order_by().values_list("lead_id", "created_at", "operator_id")
+    return {lead_id: (made, operator_id or 0) for lead_id, made, operator_id in rows}

@@ -1,12 +1,15 @@
 from typing import Any
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from contacts.distribution import Decision, Reason
-from contacts.models import Contact
-from contacts.services import Reassignment
+from contacts.history import candidates_as_json, skipped_as_json
+from contacts.models import Contact, DecisionRecord
+from contacts.services import Inquiry, Reassignment
+from contacts.waiting import Cause, causes
 from contacts.wording import explain
 from crm_project.api.fields import (
     BooleanField,
@@ -18,6 +21,7 @@ from crm_project.api.fields import (
 )
 from crm_project.api.filters import LARGEST_ID
 from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
+from crm_project.api.schema import ErrorSerializer
 from crm_project.errors import invalid
 from leads.models import Lead
 from leads.serializers import LeadSerializer
@@ -25,12 +29,17 @@ from leads.services import Profile
 from sources.models import Source
 
 LEAD_CONTACTS = 1000
+MOST_IN_BULK = 1000
 
 
 class ContactSerializer(ModelSerializer):
     source_code = serializers.CharField(source="source.code", read_only=True)
     operator_name = serializers.CharField(
         source="operator.name", default=None, read_only=True, allow_null=True
+    )
+
+    waiting_cause = serializers.SerializerMethodField(
+        help_text="Why it waits now; null where it does not wait."
     )
 
     class Meta:
@@ -47,14 +56,29 @@ class ContactSerializer(ModelSerializer):
             "created_at",
             "assigned_at",
             "closed_at",
+            "waiting_since",
+            "waiting_cause",
         ]
+
+    @extend_schema_field(
+        serializers.ChoiceField(choices=[each.value for each in Cause], allow_null=True)
+    )
+    def get_waiting_cause(self, contact: Contact) -> str | None:
+        return self._causes[contact.source_id].value if contact.waiting_since else None
+
+    @cached_property
+    def _causes(self) -> dict[int, Cause]:
+        """Of all contacts shown beside this one."""
+        shown = self.parent.instance if self.parent else [self.instance]
+        sources = {each.source_id: each.source for each in shown if each.waiting_since}
+        return causes(list(sources.values()))
 
 
 class CandidateSerializer(serializers.Serializer):
     operator_id = serializers.IntegerField()
     operator_name = serializers.CharField()
     weight = serializers.IntegerField()
-    share = serializers.FloatField(help_text="weight / Σ weights of the candidates.")
+    share = serializers.FloatField(help_text="The probability of getting the contact.")
     current_load = serializers.IntegerField(help_text="Before the decision.")
     max_active_contacts = serializers.IntegerField()
 
@@ -84,25 +108,8 @@ def distribution_of(contact: Contact, decision: Decision) -> dict[str, Any]:
     return {
         "outcome": "assigned" if contact.operator_id else "waiting",
         "strategy": decision.strategy,
-        "candidates": [
-            {
-                "operator_id": each.operator_id,
-                "operator_name": each.name,
-                "weight": each.weight,
-                "share": decision.share(each),
-                "current_load": each.load,
-                "max_active_contacts": each.limit,
-            }
-            for each in decision.candidates
-        ],
-        "skipped": [
-            {
-                "operator_id": each.candidate.operator_id,
-                "operator_name": each.candidate.name,
-                "reason": each.reason.value,
-            }
-            for each in decision.skipped
-        ],
+        "candidates": candidates_as_json(decision),
+        "skipped": skipped_as_json(decision),
         "draw": decision.draw,
     }
 
@@ -158,25 +165,28 @@ class NewContactSerializer(serializers.Serializer):
     lead_email = OptionalTextField(max_length=254, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "source": self._source(attrs.get("source_code"), attrs.get("source_id")),
-            "external_id": attrs["lead_external_id"],
-            "message": attrs.get("message", ""),
-            "profile": Profile(
+        inquiry = Inquiry(
+            source=self._source(attrs.get("source_code"), attrs.get("source_id")),
+            external_id=attrs["lead_external_id"],
+            message=attrs.get("message", ""),
+            profile=Profile(
                 name=attrs.get("lead_name", ""),
                 phone=attrs.get("lead_phone", ""),
                 email=attrs.get("lead_email", ""),
             ),
-        }
+        )
+        return {"inquiry": inquiry}
 
-    @staticmethod
-    def _source(code: str | None, pk: int | None) -> Source:
+    def _source(self, code: str | None, pk: int | None) -> Source:
         if code is None and pk is None:
             raise invalid("source_code", _("Give source_code or source_id."), code="required")
-        field, lookup = (
-            ("source_code", {"code": code}) if code is not None else ("source_id", {"pk": pk})
-        )
-        source = Source.objects.filter(**lookup).first()
+        field, name = ("source_code", code) if code is not None else ("source_id", pk)
+        # Many in one request ask for each source once.
+        known: dict[Any, Source | None] = self.context.setdefault("sources", {})
+        if name not in known:
+            lookup = {"pk" if field == "source_id" else "code": name}
+            known[name] = Source.objects.filter(**lookup).first()
+        source = known[name]
         if source is None:
             raise invalid(field, _("There is no such source."), code="does_not_exist")
         if pk is not None and source.pk != pk:
@@ -201,6 +211,64 @@ class ReassignSerializer(serializers.Serializer):
         help_text="null: by distribution among the others.",
     )
     force = BooleanField(default=False, help_text="Exceed the operator's limit.")
+
+
+class BulkSerializer(serializers.Serializer):
+    contacts = serializers.ListField(
+        child=serializers.JSONField(),
+        min_length=1,
+        max_length=MOST_IN_BULK,
+        help_text="Each as for `POST /contacts`.",
+    )
+
+
+class BulkResultSerializer(serializers.Serializer):
+    index = serializers.IntegerField(help_text="From 0, in the order given.")
+    contact = CreatedContactSerializer(required=False)
+    errors = ErrorSerializer(many=True, required=False)
+
+
+class BulkResultsSerializer(serializers.Serializer):
+    results = BulkResultSerializer(many=True)
+
+
+class ActorSerializer(serializers.Serializer):
+    type = serializers.CharField(source="actor_type", help_text="user, anonymous, command, system")
+    name = serializers.CharField(source="actor_name")
+
+
+class DecisionRecordSerializer(ModelSerializer):
+    strategy = serializers.SerializerMethodField(
+        help_text="null where a person chose the operator; sticky: the lead's latest one."
+    )
+    candidates = CandidateSerializer(many=True)
+    skipped = SkippedSerializer(many=True)
+    actor = ActorSerializer(source="*", help_text="Who asked.")
+
+    class Meta:
+        model = DecisionRecord
+        fields = [
+            "id",
+            "kind",
+            "operator_id",
+            "operator_name",
+            "previous_operator_id",
+            "strategy",
+            "candidates",
+            "skipped",
+            "draw",
+            "forced",
+            "actor",
+            "created_at",
+        ]
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_strategy(self, record: DecisionRecord) -> str | None:
+        return record.strategy or None
+
+
+class HistorySerializer(serializers.Serializer):
+    results = DecisionRecordSerializer(many=True)
 
 
 class LeadDetailSerializer(LeadSerializer):

@@ -1,32 +1,31 @@
 """Every write to a contact's operator and status. The API, the admin and the commands call these
-and nothing else.
+and those of `contacts.staffing`, and nothing else.
 
-Lock order, for every function here: the lead, then operators by pk, then contacts by pk.
-`draw` gives uniform numbers in [0, 1); `now` None means the present moment.
+Lock order, for every function here: leads, then as `contacts.locks` says.
 """
 
-import random
-from collections import defaultdict
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts.availability import Availability
-from contacts.distribution import Decision
-from contacts.models import OPEN, Contact
+from contacts.distribution import Decision, weigh
+from contacts.handout import Handout, How
+from contacts.history import Kind
+from contacts.locks import StaleError, lock_for_parking, lock_operators, settled
+from contacts.models import Contact
+from contacts.selectors import queues_of
 from crm_project.errors import Conflict, invalid
-from leads.services import Profile, find_or_create_lead
-from operators.models import Operator
+from leads.models import Lead
+from leads.services import Profile, find_or_create_leads
 from sources.models import Source
 
 Result = TypeVar("Result")
-Draw = Callable[[], float]
 
 
 class SourceInactive(Conflict):
@@ -50,6 +49,16 @@ class OperatorFull(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What somebody wrote to us, through which source."""
+
+    source: Source
+    external_id: str
+    message: str = ""
+    profile: Profile = field(default_factory=Profile)
+
+
+@dataclass(frozen=True, slots=True)
 class Reassignment:
     """What became of a contact that was to change hands; `moved`: did it change its operator?"""
 
@@ -59,66 +68,117 @@ class Reassignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """How many contacts an operator gave up, how many found another one, how many wait."""
+class Reach:
+    """Whom a change concerns, and so what is locked for it: `operators`, and all who serve the
+    `source` whose rules decide (None: no rules are asked) and the sources with the `queues` that
+    may move on.
+    """
 
-    released: int
-    reassigned: int
-    waiting: int
+    operators: frozenset[int] = frozenset()
+    source: int | None = None
+    queues: frozenset[int] = frozenset()
+
+    @property
+    def sources(self) -> frozenset[int]:
+        return self.queues if self.source is None else self.queues | {self.source}
+
+    def covers(self, other: "Reach") -> bool:
+        return self.sources >= other.sources and self.operators >= other.operators
 
 
 def create_contact(
-    *,
-    source: Source,
-    external_id: str,
-    profile: Profile | None = None,
-    message: str = "",
-    draw: Draw = random.random,
-    now: datetime | None = None,
+    inquiry: Inquiry,
+    **how: Unpack[How],
 ) -> tuple[Contact, Decision]:
     """Record that a lead wrote, and give the contact to one of the source's available operators.
 
     The lead is found by its external id or made. Where nobody is available, the contact waits.
     Raises SourceInactive.
     """
-    if not source.is_active:
+    return create_contacts([inquiry], **how)[0]
+
+
+def create_contacts(
+    inquiries: Sequence[Inquiry],
+    **how: Unpack[How],
+) -> list[tuple[Contact, Decision]]:
+    """The same for many, in their order, as if they had come one by one: all of them or none.
+
+    Raises SourceInactive where one of the sources is.
+    """
+    if not all(inquiry.source.is_active for inquiry in inquiries):
         raise SourceInactive
-    now = now or timezone.now()
-    with transaction.atomic():
-        lead = find_or_create_lead(external_id, profile=profile or Profile(), now=now)
-        available = Availability(sources=[source.pk])
-        decision = available.decide(source, draw=draw)
-        contact = Contact(lead=lead, source=source, message=message, created_at=now)
-        _give(contact, available, decision, now)
-        contact.save(force_insert=True)
-    return contact, decision
+    moment = how.get("now") or timezone.now()
+
+    def create() -> list[tuple[Contact, Decision]]:
+        leads = find_or_create_leads(_profiles(inquiries), now=moment)
+        sources = {inquiry.source.pk: inquiry.source for inquiry in inquiries}
+        locked = lock_operators(sources=sources)
+        available = Availability(sources, locked=locked)
+        handout = Handout(available, **how)
+        handout.fill(available.with_queue(sources))
+        contacts = [_new_contact(inquiry, leads, moment) for inquiry in inquiries]
+        handout.expect(contacts)
+        decisions = [handout.give(contact, kind=Kind.CREATE) for contact in contacts]
+        lock_for_parking(
+            {each.source_id for each in contacts if each.waiting_since}, serving=locked
+        )
+        Contact.objects.bulk_create(contacts)
+        handout.write()
+        return list(zip(contacts, decisions, strict=True))
+
+    return settled(create)
+
+
+def _profiles(inquiries: Sequence[Inquiry]) -> dict[str, Profile]:
+    """What all of them together tell about each lead; who came first goes first."""
+    known: dict[str, Profile] = {}
+    for each in inquiries:
+        known[each.external_id] = known.get(each.external_id, each.profile).or_else(each.profile)
+    return known
+
+
+def _new_contact(inquiry: Inquiry, leads: dict[str, Lead], now: datetime) -> Contact:
+    lead = leads[inquiry.external_id]
+    return Contact(lead=lead, source=inquiry.source, message=inquiry.message, created_at=now)
 
 
 def change_status(
-    contact_id: int, *, status: str, draw: Draw = random.random, now: datetime | None = None
+    contact_id: int,
+    *,
+    status: str,
+    **how: Unpack[How],
 ) -> Contact:
     """Move a contact to another status, in any order; its own status changes nothing.
 
-    Closing frees the operator's place. Reopening takes one again: with the same operator if still
-    assigned and available, else by distribution, else the contact waits.
-    Raises Contact.DoesNotExist.
+    Closing frees the operator's place for the oldest who waits in one of his or her sources.
+    Reopening takes one again: with the same operator if still assigned and available, else by
+    distribution, else the contact waits. Raises Contact.DoesNotExist.
     """
     if status not in Contact.Status.values:
         raise ValueError(f"{status!r} is not a status of a contact")
-    now = now or timezone.now()
+    closing = status == Contact.Status.CLOSED
 
-    def change(available: Availability, contact: Contact) -> Contact:
-        was_open = contact.is_open
-        contact.status = status
-        if was_open and not contact.is_open:
-            contact.closed_at = now
-        elif contact.is_open and not was_open:
-            contact.closed_at = None
-            _take_place_again(contact, available, draw, now)
-        contact.save(update_fields=["status", "closed_at", "operator", "assigned_at"])
+    def reach(contact: Contact) -> Reach:
+        own = _own(contact)
+        if contact.is_open and closing:
+            return Reach(own, queues=queues_of(own))
+        if not contact.is_open and not closing:
+            return Reach(own, source=contact.source_id)
+        return Reach()
+
+    def change(handout: Handout, contact: Contact) -> Contact:
+        was_open, contact.status = contact.is_open, status
+        if was_open and closing:
+            _close(contact, handout)
+        elif not was_open and not closing:
+            _reopen(contact, handout)
+        contact.save(
+            update_fields=["status", "closed_at", "operator", "assigned_at", "waiting_since"]
+        )
         return contact
 
-    return _locked(contact_id, change)
+    return _with_contact(contact_id, reach, change, **how)
 
 
 def reassign_contact(
@@ -126,10 +186,9 @@ def reassign_contact(
     *,
     operator_id: int | None = None,
     force: bool = False,
-    draw: Draw = random.random,
-    now: datetime | None = None,
+    **how: Unpack[How],
 ) -> Reassignment:
-    """Give an open contact to another operator.
+    """Give an open contact to another operator; the place goes to the oldest who waits for it.
 
     With `operator_id` None by distribution among the other available operators of the source; if
     there is none, the contact stays, or waits if its operator is inactive or no longer assigned.
@@ -137,125 +196,110 @@ def reassign_contact(
     Raises ContactClosed, OperatorInactive, OperatorFull, Contact.DoesNotExist, and a
     ValidationError where there is no such operator.
     """
-    now = now or timezone.now()
 
-    def reassign(available: Availability, contact: Contact) -> Reassignment:
+    def reach(contact: Contact) -> Reach:
+        own = _own(contact)
+        if operator_id is None:
+            return Reach(own, source=contact.source_id, queues=queues_of(own))
+        return Reach(own | {operator_id}, queues=queues_of(own))
+
+    def reassign(handout: Handout, contact: Contact) -> Reassignment:
         if not contact.is_open:
             raise ContactClosed
         before = contact.operator_id
         if operator_id is None:
-            decision = available.decide(contact.source, draw=draw, exclude=before)
-            keeper = available.assigned(contact.source, before)
-            if decision.chosen or not (keeper and keeper.is_active):
-                _give(contact, available, decision, now)
+            decision = _to_another(contact, handout)
         else:
-            decision = Decision(strategy=None)
-            _hand_over(contact, available, operator_id, force, now)
-        contact.save(update_fields=["operator", "assigned_at"])
+            decision = _to_chosen(contact, handout, operator_id, force=force)
+        contact.save(update_fields=["operator", "assigned_at", "waiting_since"])
         return Reassignment(contact, decision, moved=contact.operator_id != before)
 
-    return _locked(contact_id, reassign, operators=[] if operator_id is None else [operator_id])
+    return _with_contact(contact_id, reach, reassign, **how)
 
 
-def delete_operator(
-    operator: Operator, *, draw: Draw = random.random, now: datetime | None = None
-) -> Release:
-    """Hand an operator's open contacts out again by the rules of their sources, then delete him
-    or her. What finds nobody waits. Closed contacts stay, without operator.
-
-    Raises Operator.DoesNotExist where that has been done meanwhile.
-    """
-    now = now or timezone.now()
-    mine = Contact.objects.filter(OPEN, operator=operator)
-    while True:
-        sources = set(mine.order_by().values_list("source", flat=True).distinct())
-        with transaction.atomic():
-            available = Availability(sources=sources, operators=[operator.pk])
-            if operator.pk not in available.operators:
-                raise Operator.DoesNotExist
-            contacts = list(
-                mine.select_for_update(no_key=True, of=("self",))
-                .select_related("source")
-                .order_by("pk")
-            )
-            # A contact of yet another source arrived before we had the lock: look again.
-            if {contact.source_id for contact in contacts} <= sources:
-                release = _release(contacts, available, draw, now)
-                Contact.objects.filter(operator=operator).update(operator=None)
-                operator.delete()
-                return release
-
-
-def _locked(
+def _with_contact(
     contact_id: int,
-    work: Callable[[Availability, Contact], Result],
-    *,
-    operators: Collection[int] = (),
+    reach: Callable[[Contact], Reach],
+    work: Callable[[Handout, Contact], Result],
+    **how: Unpack[How],
 ) -> Result:
-    """Run `work` on a contact with every operator locked whom it can concern: those of its
-    source, its own, and the ones named.
+    """Run `work` on a contact with everybody locked whom it concerns, then hand out what waits
+    for the places that it freed.
 
-    Its own is known only once it is locked, which comes after the operators. So it is read
-    before, and where it has changed hands since, we let go and begin again: somebody else's work
-    was done meanwhile, so this ends.
+    Whom it concerns is known for certain only once the contact is locked, which comes last. So it
+    is looked up before, and where that is not enough any more, we begin again.
     """
-    while True:
-        source_id, operator_id = Contact.objects.values_list("source", "operator").get(
-            pk=contact_id
+
+    def attempt() -> Result:
+        concerned = reach(Contact.objects.get(pk=contact_id))
+        locked = lock_operators(sources=concerned.sources, operators=concerned.operators)
+        if concerned.source is not None:
+            lock_for_parking([concerned.source], serving=locked)
+        contact = (
+            Contact.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("source", "operator", "lead")
+            .get(pk=contact_id)
         )
-        own = [] if operator_id is None else [operator_id]
-        with transaction.atomic():
-            available = Availability(sources=[source_id], operators=[*own, *operators])
-            contact = (
-                Contact.objects.select_for_update(no_key=True, of=("self",))
-                .select_related("source", "operator", "lead")
-                .get(pk=contact_id)
-            )
-            if contact.operator_id is None or contact.operator_id in available.operators:
-                return work(available, contact)
+        if not concerned.covers(reach(contact)):
+            raise StaleError
+        available = Availability(concerned.sources, locked=locked)
+        handout = Handout(available, **how)
+        handout.expect([contact])
+        result = work(handout, contact)
+        handout.write()
+        handout.fill(concerned.queues.union(available.with_queue(concerned.sources)))
+        return result
+
+    return settled(attempt)
 
 
-def _give(contact: Contact, available: Availability, decision: Decision, now: datetime) -> None:
-    """Write the decision into the contact: the chosen operator, or nobody."""
-    chosen = decision.chosen
-    contact.operator = available.operators[chosen.operator_id] if chosen else None
-    contact.assigned_at = now if chosen else None
+def _own(contact: Contact) -> frozenset[int]:
+    return frozenset([contact.operator_id] if contact.operator_id else [])
 
 
-def _take_place_again(contact: Contact, available: Availability, draw: Draw, now: datetime) -> None:
-    same = available.assigned(contact.source, contact.operator_id)
-    if same and not same.unavailable():
-        contact.assigned_at = now
+def _close(contact: Contact, handout: Handout) -> None:
+    contact.closed_at, contact.waiting_since = handout.now, None
+    if contact.operator_id:
+        handout.available.free(contact.operator_id)
+
+
+def _reopen(contact: Contact, handout: Handout) -> None:
+    available, before = handout.available, contact.operator_id
+    same = available.assigned(contact.source, before)
+    contact.closed_at = contact.operator = None
+    if same and not same.unavailable() and not available.with_queue([contact.source_id]):
+        decision = weigh([same], preferred=before)
+        operator = available.locked[same.operator_id]
+        handout.put(contact, operator, decision, kind=Kind.REOPEN, previous=before)
     else:
-        _give(contact, available, available.decide(contact.source, draw=draw), now)
+        handout.give(contact, kind=Kind.REOPEN, previous=before)
 
 
-def _hand_over(
-    contact: Contact, available: Availability, operator_id: int, force: bool, now: datetime
-) -> None:
-    target = available.operators.get(operator_id)
+def _to_another(contact: Contact, handout: Handout) -> Decision:
+    before = contact.operator_id
+    keeper = handout.available.assigned(contact.source, before)
+    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=before)
+    if decision.chosen:
+        operator = handout.available.locked[decision.chosen.operator_id]
+        handout.put(contact, operator, decision, kind=Kind.REASSIGN)
+    elif before and not (keeper and keeper.is_active):
+        handout.put(contact, None, decision, kind=Kind.REASSIGN)
+    else:
+        handout.note(contact, decision, kind=Kind.REASSIGN, previous=before)
+    return decision
+
+
+def _to_chosen(contact: Contact, handout: Handout, operator_id: int, *, force: bool) -> Decision:
+    decision = Decision(strategy=None)
+    target = handout.available.locked.get(operator_id)
     if target is None:
         raise invalid("operator_id", gettext("There is no such operator."), code="does_not_exist")
     if operator_id == contact.operator_id:
-        return
+        return decision
     if not target.is_active:
         raise OperatorInactive
-    if not force and not available.has_room(operator_id):
+    full = handout.available.load_of(operator_id) >= target.max_active_contacts
+    if full and not force:
         raise OperatorFull
-    contact.operator, contact.assigned_at = target, now
-
-
-def _release(
-    contacts: list[Contact], available: Availability, draw: Draw, now: datetime
-) -> Release:
-    """Hand out the contacts, oldest first, to anybody but their operator."""
-    moved: defaultdict[int | None, list[int]] = defaultdict(list)
-    for contact in sorted(contacts, key=lambda each: (each.created_at, each.pk)):
-        decision = available.decide(contact.source, draw=draw, exclude=contact.operator_id)
-        moved[decision.chosen.operator_id if decision.chosen else None].append(contact.pk)
-    for operator_id, ids in moved.items():
-        Contact.objects.filter(pk__in=ids).update(
-            operator=operator_id, assigned_at=now if operator_id else None
-        )
-    waiting = len(moved.get(None, []))
-    return Release(released=len(contacts), reassigned=len(contacts) - waiting, waiting=waiting)
+    handout.put(contact, target, decision, kind=Kind.MANUAL, forced=full)
+    return decision

@@ -6,18 +6,23 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from contacts import examples
+from contacts.bulk import EXAMPLE, BulkResultsSerializer, BulkSerializer, create_each
 from contacts.filters import ContactFilter
-from contacts.models import Contact
+from contacts.keyed import PARAMETERS, idempotent
+from contacts.models import Contact, DecisionRecord
 from contacts.serializers import (
     ContactSerializer,
     CreatedContactSerializer,
+    HistorySerializer,
     NewContactSerializer,
     ReassignedContactSerializer,
     ReassignSerializer,
     StatusSerializer,
 )
 from contacts.services import change_status, create_contact, reassign_contact
+from crm_project.api.access import actor_of
 from crm_project.api.pagination import CursorPages
+from crm_project.api.schema import ErrorsSerializer
 
 
 class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
@@ -30,10 +35,12 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
     @extend_schema(
         summary="Create a contact and give it to an operator",
+        parameters=PARAMETERS,
         request=NewContactSerializer,
-        responses={201: CreatedContactSerializer},
+        responses={201: CreatedContactSerializer, 422: ErrorsSerializer},
         examples=[examples.NEW_CONTACT, examples.CREATED_CONTACT],
     )
+    @idempotent
     def create(self, request: Request) -> Response:
         """Record an inquiry and give it to one of the source's available operators at once.
 
@@ -41,9 +48,35 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         their limit. Where there is nobody, the contact is created all the same and waits.
         """
         given = self._validated(NewContactSerializer)
-        contact, decision = create_contact(**given)
+        contact, decision = create_contact(given["inquiry"], actor=actor_of(request))
         body = CreatedContactSerializer(contact, context={"decision": decision})
         return Response(body.data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Create many contacts at once",
+        parameters=PARAMETERS,
+        request=BulkSerializer,
+        responses={200: BulkResultsSerializer, 422: ErrorsSerializer},
+        examples=[EXAMPLE],
+    )
+    @action(detail=False, methods=["post"])
+    @idempotent
+    def bulk(self, request: Request) -> Response:
+        """Create up to 1000 contacts, in their order, all in one transaction.
+
+        An invalid one does not stop the others: it has `errors` in place of a `contact`. The body
+        may have 8 MiB.
+        """
+        items = self._validated(BulkSerializer)["contacts"]
+        return Response({"results": create_each(items, actor=actor_of(request))})
+
+    @extend_schema(summary="Show why each operator got a contact", responses=HistorySerializer)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def history(self, request: Request, pk: int) -> Response:
+        """Every decision about who answers the contact, oldest first."""
+        self._find(pk)
+        records = DecisionRecord.objects.filter(contact=pk).order_by("pk")
+        return Response(HistorySerializer({"results": records}).data)
 
     @extend_schema(
         summary="Take, close or reopen a contact",
@@ -60,7 +93,8 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         still assigned and available, else by distribution, else the contact waits.
         """
         self._find(pk)
-        contact = change_status(pk, **self._validated(StatusSerializer))
+        given = self._validated(StatusSerializer)
+        contact = change_status(pk, **given, actor=actor_of(request))
         return Response(ContactSerializer(contact).data)
 
     @extend_schema(
@@ -73,7 +107,8 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def reassign(self, request: Request, pk: int) -> Response:
         """Give an open contact to another operator: a named one, or one found by distribution."""
         self._find(pk)
-        moved = reassign_contact(pk, **self._validated(ReassignSerializer))
+        given = self._validated(ReassignSerializer)
+        moved = reassign_contact(pk, **given, actor=actor_of(request))
         context = {"decision": moved.decision, "reassignment": moved}
         return Response(ReassignedContactSerializer(moved.contact, context=context).data)
 

@@ -3,7 +3,16 @@
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from contacts.distribution import Candidate, Decision, Reason, Skipped
+from contacts.distribution import (
+    LEAST_LOADED,
+    SMOOTH_WEIGHTED,
+    STICKY,
+    WEIGHTED_RANDOM,
+    Candidate,
+    Decision,
+    Reason,
+    Skipped,
+)
 from contacts.models import Contact
 
 
@@ -15,6 +24,8 @@ def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
         return _("Handed to %(name)s by choice of a person.") % {"name": contact.operator}
     if decision.chosen:
         return _assigned(decision, decision.chosen)
+    if decision.candidates:
+        return _("The contact waits its turn: older ones are being handed out first.")
     reasons = "; ".join(_passed_over(each) for each in decision.skipped)
     if contact.operator:
         text = _("Stays with %(name)s: nobody else is available.") % {"name": contact.operator}
@@ -23,18 +34,48 @@ def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
     return f"{text} ({reasons})" if reasons else f"{text} ({_('nobody is assigned to the source')})"
 
 
+def strategy_name(strategy: str) -> str:
+    """What people call a strategy; its own name where it has no other."""
+    names = {
+        WEIGHTED_RANDOM: _("by lot, in proportion to the weights"),
+        LEAST_LOADED: _("to the least loaded"),
+        SMOOTH_WEIGHTED: _("in turn, in proportion to the weights"),
+    }
+    return names.get(strategy, strategy)
+
+
 def _assigned(decision: Decision, chosen: Candidate) -> str:
-    if len(decision.candidates) == 1:
-        return _("Assigned to %(name)s: the only one available.") % {"name": chosen.name}
-    return _(
-        "Assigned to %(name)s: drawn with a chance of %(share)s %% (weight %(weight)d of %(sum)d),"
-        " available: %(count)d."
-    ) % {
+    """One sentence per strategy; of a strategy that has none here, who it is."""
+    count = len(decision.candidates)
+    if decision.strategy == STICKY:
+        text = _("Assigned to %(name)s, who had the lead's latest contact.")
+    elif count == 1:
+        text = _("Assigned to %(name)s: the only one available.")
+    elif decision.strategy == WEIGHTED_RANDOM:
+        text = _(
+            "Assigned to %(name)s: drawn with a chance of %(share)s %% (weight %(weight)d of"
+            " %(sum)d), available: %(count)d."
+        )
+    elif decision.strategy == LEAST_LOADED:
+        text = _(
+            "Assigned to %(name)s: the least loaded (%(load)d of %(limit)d), available: %(count)d."
+        )
+    elif decision.strategy == SMOOTH_WEIGHTED:
+        text = _(
+            "Assigned to %(name)s, whose turn it was (weight %(weight)d of %(sum)d), available:"
+            " %(count)d."
+        )
+    else:
+        text = _("Assigned to %(name)s.")
+    whole = sum(each.weight for each in decision.candidates)
+    return text % {
         "name": chosen.name,
-        "share": number_format(100 * decision.share(chosen), decimal_pos=1),
+        "share": number_format(100 * chosen.weight / whole, decimal_pos=1),
         "weight": chosen.weight,
-        "sum": sum(each.weight for each in decision.candidates),
-        "count": len(decision.candidates),
+        "sum": whole,
+        "load": chosen.load,
+        "limit": chosen.limit,
+        "count": count,
     }
 
 

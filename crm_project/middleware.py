@@ -26,15 +26,16 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(SLASHED):
             return self.get_response(request)
+        path = request.path_info.rstrip("/")
+        limit = settings.BODY_LIMITS_BYTES.get(path, settings.BODY_LIMIT_BYTES)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return error_response(411, "length_required", _("State the Content-Length."))
-        if not length.isdigit() or int(length) > settings.BODY_LIMIT_BYTES:
+        if not length.isdigit() or int(length) > limit:
             return error_response(
                 413,
                 "body_too_large",
-                _("The body may have %(limit)d bytes at most.")
-                % {"limit": settings.BODY_LIMIT_BYTES},
+                _("The body may have %(limit)d bytes at most.") % {"limit": limit},
             )
         return self.get_response(request)
 

@@ -183,6 +183,9 @@ if PRODUCTION:
 # --- the API ------------------------------------------------------------------------------------
 
 BODY_LIMIT_BYTES = 1024 * 1024
+BODY_LIMITS_BYTES = {"/contacts/bulk": 8 * 1024 * 1024}
+# For so long an Idempotency-Key gets its first answer again.
+IDEMPOTENCY_HOURS = env.integer("CRM_IDEMPOTENCY_HOURS", default=24, least=24, most=720)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

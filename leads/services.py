@@ -3,11 +3,11 @@
 Lock order: a lead comes before operators and contacts.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from leads.models import Lead
 
@@ -20,28 +20,29 @@ class Profile:
     phone: str = ""
     email: str = ""
 
+    def or_else(self, other: "Profile") -> "Profile":
+        """This one, completed by what the other knows."""
+        return Profile(
+            *(mine or theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
+        )
+
 
 @transaction.atomic(savepoint=False)
-def find_or_create_lead(external_id: str, *, profile: Profile, now: datetime | None = None) -> Lead:
-    """Return the one lead with this id, made now if there was none.
+def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> dict[str, Lead]:
+    """Return the one lead for each external id, made now if there was none.
 
     What the profile tells fills what is still empty; it overwrites nothing. Of two that make the
-    same lead at once, the second waits for the first and finds its row. `now` None means the
-    present moment.
+    same lead at once, the second waits for the first and finds its row.
     """
-    lead = Lead.objects.filter(external_id=external_id).first()
-    if lead is None:
-        # Conflicts are ignored rather than caught: an error would spoil the whole transaction.
-        made = Lead(
-            external_id=external_id,
-            name=profile.name,
-            phone=profile.phone,
-            email=profile.email,
-            created_at=now or timezone.now(),
-        )
-        Lead.objects.bulk_create([made], ignore_conflicts=True)
-        lead = Lead.objects.get(external_id=external_id)
-    return _fill_empty(lead, profile)
+    new = [
+        Lead(external_id=external_id, created_at=now, **asdict(profile))
+        # In one order, so that two that make the same leads do not wait for each other.
+        for external_id, profile in sorted(profiles.items())
+    ]
+    # Conflicts are ignored rather than caught: an error would spoil the whole transaction.
+    Lead.objects.bulk_create(new, ignore_conflicts=True)
+    leads = Lead.objects.filter(external_id__in=profiles).order_by("external_id")
+    return {lead.external_id: _fill_empty(lead, profiles[lead.external_id]) for lead in leads}
 
 
 def _fill_empty(lead: Lead, profile: Profile) -> Lead:

@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from contacts.selectors import with_load
-from contacts.services import delete_operator
+from contacts.staffing import change_operator, delete_operator
+from crm_project.api.access import actor_of
 from operators.models import Operator
-from operators.services import update_operator
 
 
 @admin.register(Operator)
@@ -28,16 +28,17 @@ class OperatorAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Operator, form: Any, change: bool) -> None:
         if change:
-            update_operator(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            change_operator(obj, changes, actor=actor_of(request))
         else:
             super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Operator) -> None:
-        delete_operator(obj)
+        delete_operator(obj, actor=actor_of(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:
         for operator in queryset:
-            delete_operator(operator)
+            delete_operator(operator, actor=actor_of(request))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Contacts and assignments are no hindrance, and too many to list."""

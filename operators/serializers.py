@@ -1,6 +1,7 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
 
-from crm_project.api.fields import IntegerField, ModelSerializer, TextField
+from crm_project.api.fields import BooleanField, IntegerField, ModelSerializer, TextField
 from operators.models import Operator
 from sources.models import Assignment
 
@@ -34,3 +35,13 @@ class OperatorDetailSerializer(OperatorSerializer):
 
     class Meta(OperatorSerializer.Meta):
         fields = [*OperatorSerializer.Meta.fields, "sources"]
+
+
+class ReleaseSerializer(serializers.Serializer):
+    deactivate = BooleanField(default=False, help_text="Stop new contacts at the same time.")
+
+
+class ReleasedSerializer(serializers.Serializer):
+    released = serializers.IntegerField(help_text="How many contacts he or she had open.")
+    reassigned = serializers.IntegerField(help_text="How many of them somebody else has now.")
+    waiting = serializers.IntegerField(help_text="How many of them wait now.")

@@ -1,13 +1,23 @@
 from django.db.models import Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from contacts.selectors import with_load
-from contacts.services import delete_operator
+from contacts.staffing import change_operator, delete_operator, release_operator
+from crm_project.api.access import actor_of
 from operators.filters import OperatorFilter
 from operators.models import Operator
-from operators.serializers import OperatorDetailSerializer, OperatorSerializer
-from operators.services import create_operator, update_operator
+from operators.serializers import (
+    OperatorDetailSerializer,
+    OperatorSerializer,
+    ReleasedSerializer,
+    ReleaseSerializer,
+)
+from operators.services import create_operator
 from sources.models import Assignment
 
 
@@ -38,8 +48,26 @@ class OperatorViewSet(
         serializer.instance = self.get_queryset().get(pk=operator.pk)
 
     def perform_update(self, serializer: BaseSerializer) -> None:
-        update_operator(serializer.instance, **serializer.validated_data)
+        operator, changes = serializer.instance, serializer.validated_data
+        change_operator(operator, changes, actor=actor_of(self.request))
         serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
 
     def perform_destroy(self, instance: Operator) -> None:
-        delete_operator(instance)
+        delete_operator(instance, actor=actor_of(self.request))
+
+    @extend_schema(
+        summary="Hand out an inactive operator's open contacts again",
+        request=ReleaseSerializer,
+        responses=ReleasedSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: int) -> Response:
+        """Hand all open contacts out again by the rules of their sources; what finds nobody waits.
+
+        An active operator is a conflict, unless `deactivate` does both at once.
+        """
+        Operator.objects.only("pk").get(pk=pk)
+        serializer = ReleaseSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        released = release_operator(pk, **serializer.validated_data, actor=actor_of(request))
+        return Response(ReleasedSerializer(released).data)

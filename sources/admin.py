@@ -1,13 +1,20 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from contacts.distribution import STRATEGIES
+from contacts.staffing import assign, change_source
+from contacts.wording import strategy_name
+from crm_project.actor import Actor
+from crm_project.api.access import actor_of
 from sources.models import Assignment, Source
-from sources.services import delete_source, remove_assignment, set_weight, update_source
+from sources.services import delete_source, remove_assignment
 
 
 class AssignmentInline(TabularInline):
@@ -26,9 +33,19 @@ class SourceAdmin(ModelAdmin):
     readonly_fields = ["created_at"]
     inlines = [AssignmentInline]
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "strategy":
+            return forms.ChoiceField(
+                label=db_field.verbose_name.capitalize(),
+                choices=[(name, strategy_name(name)) for name in STRATEGIES],
+                widget=UnfoldAdminSelectWidget,
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         if change:
-            update_source(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            change_source(obj, changes, actor=actor_of(request))
         else:
             super().save_model(request, obj, form, change)
 
@@ -61,19 +78,20 @@ class SourceAdmin(ModelAdmin):
         for assignment in formset.deleted_objects:
             remove_assignment(assignment)
         for assignment in [each for each, _ in formset.changed_objects] + formset.new_objects:
-            _write(assignment)
+            _write(assignment, actor_of(request))
         formset.save_m2m()
 
 
-def _write(assignment: Assignment) -> None:
+def _write(assignment: Assignment, actor: Actor) -> None:
     """Write the weight through the service; a row moved to another operator frees the old pair."""
     stored = Assignment.objects.filter(pk=assignment.pk).first()
     if stored and stored.operator_id != assignment.operator_id:
         remove_assignment(stored)
-    written, _created = set_weight(
+    written, _created = assign(
         operator_id=assignment.operator_id,
         source_id=assignment.source_id,
         weight=assignment.weight,
+        actor=actor,
     )
     assignment.pk = written.pk
 

@@ -33,6 +33,18 @@ class Source(models.Model):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("An inactive source takes no new contacts.")
     )
+    auto_assign_waiting = models.BooleanField(
+        _("hand out by itself"),
+        default=True,
+        help_text=_("Waiting contacts go to the first operator who can take them."),
+    )
+    sticky = models.BooleanField(
+        _("sticky"),
+        default=False,
+        help_text=_("The operator who had the lead's latest contact is taken first."),
+    )
+    # One of `contacts.distribution.STRATEGIES`: the faces offer no other.
+    strategy = models.CharField(_("strategy"), max_length=50, default="weighted_random")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     operators = models.ManyToManyField(
         Operator, through="Assignment", related_name="sources", verbose_name=_("operators")
@@ -45,6 +57,7 @@ class Source(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="source_name_not_empty"),
             models.CheckConstraint(condition=~Q(code=""), name="source_code_not_empty"),
+            models.CheckConstraint(condition=~Q(strategy=""), name="source_strategy_not_empty"),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,10 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from contacts.selectors import assignments_with_load, shares_now
+from contacts.distribution import STRATEGIES, Decision
+from contacts.history import candidates_as_json, skipped_as_json
+from contacts.preview import serving
+from contacts.serializers import CandidateSerializer, SkippedSerializer
 from crm_project.api.fields import IntegerField, ModelSerializer, OptionalTextField
 from crm_project.api.filters import LARGEST_ID
 from sources.models import LEAST_WEIGHT, MOST_WEIGHT, Assignment, Source
@@ -16,9 +19,21 @@ from sources.models import LEAST_WEIGHT, MOST_WEIGHT, Assignment, Source
 class SourceSerializer(ModelSerializer):
     description = OptionalTextField(max_length=2000, trim_whitespace=False)
 
+    strategy = serializers.ChoiceField(choices=list(STRATEGIES), required=False)
+
     class Meta:
         model = Source
-        fields = ["id", "name", "code", "description", "is_active", "created_at"]
+        fields = [
+            "id",
+            "name",
+            "code",
+            "description",
+            "is_active",
+            "auto_assign_waiting",
+            "sticky",
+            "strategy",
+            "created_at",
+        ]
         extra_kwargs = {"code": {"trim_whitespace": False}}
 
 
@@ -47,20 +62,53 @@ class SourceDetailSerializer(SourceSerializer):
 
     @extend_schema_field(ServingOperatorSerializer(many=True))
     def get_operators(self, source: Source) -> list[dict[str, Any]]:
-        assignments = list(assignments_with_load([source.pk]))
-        shares = shares_now(source, assignments)
         return [
             {
                 "operator_id": each.operator_id,
-                "operator_name": each.operator.name,
+                "operator_name": each.name,
                 "weight": each.weight,
-                "share": shares[each.operator_id],
-                "is_active": each.operator.is_active,
-                "current_load": each.load,  # type: ignore[attr-defined]  # annotated
-                "max_active_contacts": each.operator.max_active_contacts,
+                "share": share,
+                "is_active": each.is_active,
+                "current_load": each.load,
+                "max_active_contacts": each.limit,
             }
-            for each in assignments
+            for each, share in serving(source)
         ]
+
+
+class PreviewSerializer(serializers.Serializer):
+    """Who would get the next contact."""
+
+    source_id = serializers.IntegerField()
+    source_code = serializers.CharField()
+    outcome = serializers.ChoiceField(
+        choices=["assigned", "waiting", "refused"],
+        help_text="refused: the source is inactive.",
+    )
+    operator_id = serializers.IntegerField(
+        allow_null=True, help_text="null where a draw would decide, or nobody would get it."
+    )
+    operator_name = serializers.CharField(allow_null=True)
+    strategy = serializers.CharField(help_text="sticky: the lead's latest operator.")
+    candidates = CandidateSerializer(many=True)
+    skipped = SkippedSerializer(many=True)
+
+
+def preview_as_json(source: Source, decision: Decision, *, waits: bool) -> dict[str, Any]:
+    """What would be decided, as `PreviewSerializer` describes it."""
+    candidates = candidates_as_json(decision)
+    certain = [each for each in candidates if each["share"] == 1 and not waits]
+    free = "assigned" if candidates and not waits else "waiting"
+    return {
+        "source_id": source.pk,
+        "source_code": source.code,
+        "outcome": free if source.is_active else "refused",
+        "operator_id": certain[0]["operator_id"] if certain else None,
+        "operator_name": certain[0]["operator_name"] if certain else None,
+        "strategy": decision.strategy,
+        "candidates": candidates,
+        "skipped": skipped_as_json(decision),
+    }
 
 
 @extend_schema_serializer(

@@ -1,7 +1,7 @@
 """Every write to sources and assignments.
 
-Lock order: a source before an operator. An assignment is written under the lock of its operator,
-so that no contact goes to somebody who is no longer assigned.
+Lock order: operators, then sources, then assignments. An assignment is written under the lock of
+its operator, so that no contact goes to somebody who is no longer assigned.
 """
 
 from typing import Any
@@ -58,6 +58,8 @@ def delete_source(source: Source) -> None:
     """
     try:
         with transaction.atomic():
+            # Its assignments go first: whoever sets a weight meanwhile locks the two in this order.
+            Source.objects.select_for_update().filter(pk=source.pk).first()
             source.delete()
     except (ProtectedError, IntegrityError) as error:
         count = source.contacts.count()

@@ -2,28 +2,34 @@ from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from contacts.preview import preview
+from contacts.staffing import assign, change_source
+from crm_project.api.access import actor_of
 from crm_project.api.filters import LARGEST_ID
+from crm_project.errors import invalid
 from sources.filters import AssignmentFilter, SourceFilter
 from sources.models import Assignment, Source
 from sources.serializers import (
     AssignmentSerializer,
+    PreviewSerializer,
     SourceDetailSerializer,
     SourceSerializer,
     WeightSerializer,
+    preview_as_json,
 )
 from sources.services import (
     change_weight,
     create_source,
     delete_source,
     remove_assignment,
-    set_weight,
-    update_source,
 )
 
 
@@ -47,10 +53,33 @@ class SourceViewSet(
         serializer.instance = create_source(**serializer.validated_data)
 
     def perform_update(self, serializer: BaseSerializer) -> None:
-        update_source(serializer.instance, **serializer.validated_data)
+        source, changes = serializer.instance, serializer.validated_data
+        serializer.instance = change_source(source, changes, actor=actor_of(self.request))
 
     def perform_destroy(self, instance: Source) -> None:
         delete_source(instance)
+
+    @extend_schema(
+        summary="Show who would get the next contact",
+        responses=PreviewSerializer,
+        parameters=[
+            OpenApiParameter(
+                "lead_external_id", str, description="Who would write, for a sticky source."
+            )
+        ],
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def preview(self, request: Request, pk: int) -> Response:
+        """Who would get the next contact with what probability, and who is passed over and why.
+
+        The same computation as the real decision; it writes and locks nothing.
+        """
+        source = self.get_object()
+        external_id = request.query_params.get("lead_external_id")
+        if external_id and "\0" in external_id:
+            raise invalid("lead_external_id", _("Null characters are not allowed."))
+        decision, waits = preview(source, external_id=external_id or None)
+        return Response(preview_as_json(source, decision, waits=waits))
 
 
 class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
@@ -76,7 +105,8 @@ class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     def create(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        assignment, created = set_weight(**serializer.validated_data)
+        given = serializer.validated_data
+        assignment, created = assign(**given, actor=actor_of(request))
         return Response(
             self.get_serializer(assignment).data,
             status=status.HTTP_201_CREATED if created else status.HTTP_200_OK,

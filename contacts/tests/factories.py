@@ -13,6 +13,9 @@ class ContactFactory(factory.django.DjangoModelFactory):
     closed_at = factory.LazyAttribute(
         lambda new: timezone.now() if new.status == Contact.Status.CLOSED else None
     )
+    waiting_since = factory.LazyAttribute(
+        lambda new: None if new.operator or new.closed_at else timezone.now()
+    )
     status = Contact.Status.NEW
     operator = None
 

@@ -70,11 +70,13 @@ def test_the_actions_tell_each_outcome_with_its_count(admin):
     assert act(admin, "take", first) == ["в работе: ждёт"]
     assert act(admin, "close", first, second) == ["закрыто: ждёт × 2"]
     assert act(admin, "reopen", first, second) == ["новое: Анна", "новое: ждёт"]
-    assert "других свободных нет" not in "".join(act(admin, "reassign", second))
-    act(admin, "close", first)
+    assert "(Анна: занято 1 из 1)" in "".join(act(admin, "reassign", second))
+    assert act(admin, "close", first) == ["закрыто: Анна"]
+    second.refresh_from_db()
+    assert second.operator.name == "Анна"
     assert act(admin, "reassign", first, second) == [
         "Обращение закрыто. Сначала откройте его снова.",
-        "Получает Анна: других свободных нет.",
+        "Остаётся у прежнего оператора (Анна): больше никто не свободен. (Анна: прежний оператор)",
     ]
 
 
@@ -118,6 +120,7 @@ def test_a_source_with_contacts_cannot_be_deleted_and_says_why(admin):
 
 def formset(source, *rows, initial=0):
     data = {"name": source.name, "code": source.code, "is_active": "on"}
+    data |= {"auto_assign_waiting": "on", "strategy": source.strategy}
     data |= {"assignments-TOTAL_FORMS": len(rows), "assignments-INITIAL_FORMS": initial}
     for number, row in enumerate(rows):
         fields = {"source": source.pk} | row

@@ -2,53 +2,32 @@
 lock. SQLite lets one transaction in at a time and cannot show them.
 """
 
+import random
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from django.db import connections
 from django.db.models import QuerySet
 
-from contacts import availability
-from contacts.models import OPEN, Contact
-from contacts.services import (
-    Availability,
-    change_status,
-    create_contact,
-    delete_operator,
-    reassign_contact,
-)
+from contacts import handout, services, staffing
+from contacts.models import OPEN, WAITING, Contact
+from contacts.services import Inquiry, change_status, create_contact, reassign_contact
+from contacts.staffing import assign, change_operator, delete_operator, release_operator
 from contacts.tests.factories import ContactFactory
+from contacts.tests.scenes import owner
+from crm_project.testing.threads import at_once, elsewhere
 from leads.models import Lead
 from operators.models import Operator
 from operators.tests.factories import OperatorFactory
+from sources.services import delete_source
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 
-def at_once(calls, threads):
-    """Run the calls on so many threads that start together; return results and errors."""
-    start = threading.Barrier(threads)
-    todo = list(calls)
-    results, errors = [], []
-
-    def work(share):
-        start.wait()
-        try:
-            for call in share:
-                results.append(call())
-        except Exception as error:  # told by the test
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(threads) as pool:
-        for number in range(threads):
-            pool.submit(work, todo[number::threads])
-    return results, errors
+def arrive(source, number=1):
+    return create_contact(Inquiry(source, f"lead:{number}"))[0]
 
 
 def team(source, *limits):
@@ -70,22 +49,19 @@ def meet_before_writing(monkeypatch):
     """Two decisions wait for each other between the count and the insert, if they can."""
     meeting = threading.Barrier(2)
 
-    def decide(*args, **kwargs):
-        decision = availability_decide(*args, **kwargs)
+    def decide(*args):
         with suppress(threading.BrokenBarrierError):
             meeting.wait(timeout=0.7)
-        return decision
+        return draw_one(*args)
 
-    availability_decide = availability.decide
-    monkeypatch.setattr(availability, "decide", decide)
+    draw_one = handout.draw_one
+    monkeypatch.setattr(handout, "draw_one", decide)
 
 
 def two_arrive_for_one_place():
     source = SourceFactory()
     team(source, 1)
-    _, errors = at_once(
-        [lambda n=n: create_contact(source=source, external_id=f"lead:{n}") for n in range(2)], 2
-    )
+    _, errors = at_once([lambda n=n: arrive(source, n) for n in range(2)], 2)
     assert errors == []
     return Contact.objects.exclude(operator=None).count()
 
@@ -104,7 +80,7 @@ def test_400_arrivals_on_32_threads_take_exactly_the_50_places():
     source = SourceFactory()
     operators = team(source, 10, 10, 10, 10, 10)
     _, errors = at_once(
-        [lambda n=n: create_contact(source=source, external_id=f"lead:{n}") for n in range(400)],
+        [lambda n=n: arrive(source, n) for n in range(400)],
         32,
     )
     assert errors == []
@@ -115,9 +91,7 @@ def test_400_arrivals_on_32_threads_take_exactly_the_50_places():
 def test_64_arrivals_of_one_new_lead_make_one_lead_and_64_contacts():
     source = SourceFactory()
     team(source, 100)
-    _, errors = at_once(
-        [lambda: create_contact(source=source, external_id="tg:1") for _ in range(64)], 32
-    )
+    _, errors = at_once([lambda: arrive(source) for _ in range(64)], 32)
     assert errors == []
     assert (Lead.objects.count(), Contact.objects.count()) == (1, 64)
 
@@ -169,14 +143,14 @@ def test_crossing_reassigns_never_deadlock():
 
 
 def test_without_the_order_of_locks_they_would_deadlock(monkeypatch):
-    # Guards the test above. Each thread locks its contact's operator first, then the others.
-    class Disordered(Availability):
-        def __init__(self, *, sources=(), operators=()):
-            for pk in operators:
-                list(Operator.objects.select_for_update(no_key=True).filter(pk=pk))
-            super().__init__(sources=sources, operators=operators)
+    # Guards the test above. Each thread locks the same operators in another order.
+    def disordered(*, sources=(), operators=()):
+        for pk in random.sample(sorted(operators), len(operators)):
+            list(Operator.objects.select_for_update(no_key=True).filter(pk=pk))
+        return lock_operators(sources=sources, operators=operators)
 
-    monkeypatch.setattr("contacts.services.Availability", Disordered)
+    lock_operators = services.lock_operators
+    monkeypatch.setattr(services, "lock_operators", disordered)
     for _ in range(10):
         _, errors = crossing_reassigns(40)
         if any("deadlock" in str(error) for error in errors):
@@ -189,13 +163,13 @@ def test_a_storm_keeps_every_limit():
     source, other = SourceFactory(), SourceFactory()
     operators = team(source, 3, 4, 5)
     AssignmentFactory(source=other, operator=operators[0])
-    kept = ContactFactory.create_batch(6, source=other)
+    kept = [arrive(other, number) for number in range(6)]
     calls = []
     for number in range(60):
         contact = kept[number % 6]
         where = (source, other)[number % 2]
         calls += [
-            lambda n=number, s=where: create_contact(source=s, external_id=f"lead:{n % 7}"),
+            lambda n=number, s=where: arrive(s, n % 7),
             lambda c=contact: change_status(c.pk, status="closed"),
             lambda c=contact: change_status(c.pk, status="new"),
         ]
@@ -210,9 +184,203 @@ def test_a_storm_keeps_every_limit():
 def test_deleting_an_operator_amid_arrivals_loses_no_contact():
     source = SourceFactory()
     leaving, _staying = team(source, 200, 200)
-    calls = [lambda n=n: create_contact(source=source, external_id=f"lead:{n}") for n in range(60)]
+    calls = [lambda n=n: arrive(source, n) for n in range(60)]
     calls.insert(20, lambda: delete_operator(leaving))
     _, errors = at_once(calls, 8)
     assert errors == []
     assert Contact.objects.exclude(operator=None).count() == 60
     assert leaving.pk not in loads()
+
+
+class TestNobodyWaitsBesideAFreeOperator:
+    """The lost wake-up: one looks who is free while the other looks who waits."""
+
+    @staticmethod
+    def rounds(count, prepare, free):
+        """How many of so many rounds end with a contact that waits although there is room."""
+        stuck = 0
+        for number in range(count):
+            source = SourceFactory()
+            busy = prepare(source)
+            calls = [lambda s=source, n=number: arrive(s, n), lambda b=busy: free(b)]
+            _, errors = at_once(calls, 2)
+            assert errors == []
+            stuck += source.contacts.filter(WAITING).exists()
+        return stuck
+
+    @staticmethod
+    def full_operator(source):
+        (operator,) = team(source, 1)
+        return ContactFactory(source=source, operator=operator)
+
+    def test_when_a_close_meets_an_arrival(self):
+        assert not self.rounds(
+            60, self.full_operator, lambda held: change_status(held.pk, status="closed")
+        )
+
+    def test_when_a_reassign_meets_an_arrival(self):
+        target = OperatorFactory(max_active_contacts=1000)
+        assert not self.rounds(
+            60,
+            self.full_operator,
+            lambda held: reassign_contact(held.pk, operator_id=target.pk),
+        )
+
+    def test_when_an_activation_meets_an_arrival(self):
+        def inactive(source):
+            (operator,) = team(source, 1)
+            return change_operator(operator, {"is_active": False})
+
+        assert not self.rounds(60, inactive, lambda one: change_operator(one, {"is_active": True}))
+
+    def test_when_a_first_assignment_meets_an_arrival(self):
+        def free(source):
+            operator = OperatorFactory()
+            assign(operator_id=operator.pk, source_id=source.pk, weight=1)
+
+        assert not self.rounds(60, lambda source: source, free)
+
+    def test_without_the_lock_of_the_closing_side_some_would(self, monkeypatch):
+        # Guards the first of these: the arrival counts, then waits for the close to look.
+        counted, looked = threading.Event(), threading.Event()
+
+        def unlocked(*, sources=(), operators=()):
+            if threading.current_thread().name != "closing":
+                return lock_operators(sources=sources, operators=operators)
+            return {one.pk: one for one in Operator.objects.filter(assignments__source__in=sources)}
+
+        def arrive_slowly(*args):
+            counted.set()
+            looked.wait(2)
+            return draw_one(*args)
+
+        def close(held):
+            threading.current_thread().name = "closing"
+            counted.wait(2)
+            change_status(held.pk, status="closed")
+            looked.set()
+
+        lock_operators, draw_one = services.lock_operators, handout.draw_one
+        monkeypatch.setattr(services, "lock_operators", unlocked)
+        monkeypatch.setattr(handout, "draw_one", arrive_slowly)
+        assert self.rounds(1, self.full_operator, close) == 1
+
+
+def test_a_rotation_gives_exact_counts_from_16_threads():
+    source = SourceFactory(strategy="smooth_weighted")
+    operators = team(source, 500, 500, 500, 500)
+    weights = {one.pk: weight for one, weight in zip(operators, (7, 5, 3, 1), strict=True)}
+    for pk, weight in weights.items():
+        assign(operator_id=pk, source_id=source.pk, weight=weight)
+    _, errors = at_once([lambda n=n: arrive(source, n) for n in range(16 * 12)], 16)
+    assert errors == []
+    assert loads() == {pk: weight * 12 for pk, weight in weights.items()}
+
+
+def test_a_drain_in_batches_amid_arrivals_leaves_nobody_and_overtakes_nobody(monkeypatch):
+    monkeypatch.setattr(handout, "BATCH", 5)
+    monkeypatch.setattr(staffing, "BATCH", 5)
+    source = SourceFactory()
+    (operator,) = team(source, 200)
+    change_operator(operator, {"is_active": False})
+    for number in range(60):
+        arrive(source, number)
+    calls = [lambda n=n: arrive(source, n) for n in range(40)]
+    calls.insert(0, lambda: change_operator(operator, {"is_active": True}))
+    _, errors = at_once(calls, 8)
+    assert errors == []
+    assert loads() == {operator.pk: 100}
+    given = source.contacts.order_by("decisions__pk").filter(decisions__operator_id=operator.pk)
+    order = list(given.values_list("pk", flat=True))
+    assert order[:60] == sorted(order[:60])
+
+
+def test_two_releases_into_each_other_keep_the_limits_and_lose_nothing():
+    source = SourceFactory()
+    first, second, _third = team(source, 6, 6, 4)
+    for number in range(16):
+        arrive(source, number)
+    calls = [
+        lambda o=operator: release_operator(o.pk, deactivate=True) for operator in (first, second)
+    ]
+    _, errors = at_once(calls, 2)
+    assert errors == []
+    assert source.contacts.filter(OPEN).count() == 16
+    assert sum(loads().values()) <= 4 + 12
+    assert loads()[_third.pk] == 4
+
+
+def test_deleting_a_source_meets_a_new_weight_without_deadlock():
+    for _ in range(30):
+        source = SourceFactory()
+        (operator,) = team(source, 1)
+        calls = [
+            lambda s=source: delete_source(s),
+            lambda s=source, o=operator: assign(operator_id=o.pk, source_id=s.pk, weight=5),
+        ]
+        _, errors = at_once(calls, 2)
+        assert not [error for error in errors if "deadlock" in str(error)]
+
+
+class TestWhatChangesBeforeTheLocksAreHeld:
+    """What was read to know whom to lock may be stale once the locks are there."""
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch):
+        """Make something happen elsewhere just before the first locks are taken."""
+
+        def arrange(module, event, name="lock_operators"):
+            events, real = [event], getattr(module, name)
+
+            def interrupted(*args, **kwargs):
+                if events:
+                    elsewhere(events.pop())
+                return real(*args, **kwargs)
+
+            monkeypatch.setattr(module, name, interrupted)
+
+        return arrange
+
+    def test_a_contact_that_changed_hands_is_locked_anew(self, meanwhile):
+        contact, stranger = ContactFactory(operator=OperatorFactory()), OperatorFactory()
+        meanwhile(services, lambda: Contact.objects.update(operator=stranger))
+        assert change_status(contact.pk, status="closed").operator == stranger
+
+    def test_a_contact_that_came_to_wait_gets_the_place_all_the_same(self, meanwhile):
+        source = SourceFactory()
+        (operator,) = team(source, 1)
+        held = ContactFactory(source=source, operator=operator)
+        late = []
+        meanwhile(services, lambda: late.append(ContactFactory(source=source)))
+        change_status(held.pk, status="closed")
+        assert owner(late[0]) == operator
+
+    def test_a_contact_that_came_to_wait_gets_the_activated_operator(self, meanwhile):
+        source = SourceFactory()
+        (operator,) = team(source, 1)
+        Operator.objects.update(is_active=False)
+        late = []
+        meanwhile(staffing, lambda: late.append(ContactFactory(source=source)))
+        change_operator(operator, {"is_active": True})
+        assert owner(late[0]) == operator
+
+    def test_an_operator_assigned_meanwhile_is_there_before_a_contact_waits(self, meanwhile):
+        source, operator = SourceFactory(), OperatorFactory()
+        meanwhile(
+            services,
+            lambda: AssignmentFactory(source=source, operator=operator),
+            "lock_for_parking",
+        )
+        assert arrive(source).operator == operator
+
+    def test_a_contact_that_came_to_an_operator_being_released_goes_out_too(self, meanwhile):
+        source = SourceFactory()
+        leaving, other = team(source, 5, 5)
+        meanwhile(staffing, lambda: ContactFactory(source=source, operator=leaving))
+        assert delete_operator(leaving).reassigned == 1
+        assert loads() == {other.pk: 1}
+
+    def test_one_of_a_source_that_was_not_looked_at_is_found_too(self, meanwhile):
+        leaving, elsewhere_too = OperatorFactory(), SourceFactory()
+        meanwhile(staffing, lambda: ContactFactory(source=elsewhere_too, operator=leaving))
+        assert delete_operator(leaving).waiting == 1

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts.distribution import Candidate, Reason, decide, weighted_random
+from contacts.distribution import (
+    STICKY,
+    STRATEGIES,
+    Candidate,
+    Reason,
+    draw_one,
+    least_loaded,
+    pick,
+    smooth_weighted,
+    sort_out,
+    weigh,
+)
 
 operators = st.builds(
     Candidate,
@@ -28,6 +39,11 @@ def member(operator_id: int, weight: int = 1, **fields) -> Candidate:
     )
 
 
+def decide(team, *, draw, exclude=None, **rules):
+    """The whole way of a decision."""
+    return draw_one(weigh(*sort_out(team, exclude=exclude), **rules), draw)
+
+
 @given(teams, draws, st.none() | st.integers(1, 10))
 def test_who_is_chosen_was_active_below_the_limit_and_not_excluded(team, draw, index):
     exclude = team[index % len(team)].operator_id if index and team else None
@@ -43,24 +59,21 @@ def test_who_is_chosen_was_active_below_the_limit_and_not_excluded(team, draw, i
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=20), draws)
 def test_a_draw_falls_into_the_interval_of_the_chosen_weight(weights, draw):
-    team = [member(number, weight) for number, weight in enumerate(weights)]
-    chosen = weighted_random(team, draw)
-    below = sum(weights[: chosen.operator_id])
-    assert below <= draw * sum(weights) < below + chosen.weight
+    chosen = pick(weights, draw)
+    below = sum(weights[:chosen])
+    assert below <= draw * sum(weights) < below + weights[chosen]
 
 
-@given(teams, draws)
-def test_the_shares_sum_to_one(team, draw):
-    decision = decide(team, draw=lambda: draw)
-    if decision.candidates:
-        assert sum(map(decision.share, decision.candidates)) == pytest.approx(1)
+@given(teams, st.sampled_from(list(STRATEGIES)), st.none() | st.integers(1, 10**9))
+def test_the_shares_sum_to_one_whatever_the_strategy(team, strategy, preferred):
+    weighed = weigh(*sort_out(team), strategy=strategy, preferred=preferred)
+    assert sum(weighed.shares()) == pytest.approx(1 if weighed.candidates else 0)
 
 
 @pytest.mark.parametrize("weights", [[1], [3, 1], [1, 1, 1], [1, 1000], [5, 4, 3, 2, 1]])
 def test_the_largest_draw_chooses_the_last(weights):
-    team = [member(number, weight) for number, weight in enumerate(weights)]
-    assert weighted_random(team, 1 - 2**-53) == team[-1]
-    assert weighted_random(team, 0.0) == team[0]
+    assert pick(weights, 1 - 2**-53) == len(weights) - 1
+    assert pick(weights, 0.0) == 0
 
 
 def test_every_reason_is_told():
@@ -92,3 +105,51 @@ def test_the_shares_drawn_match_the_weights():
     assert chi_square < 18.47
     # And no cell alone strays: within 4 standard deviations.
     assert all(abs(seen - due) < 4 * sqrt(due) for seen, due in zip(counts, expected, strict=True))
+
+
+@given(teams, draws)
+def test_the_least_loaded_is_taken_and_of_equals_the_heaviest_then_the_first(team, draw):
+    team.sort(key=lambda one: one.operator_id)
+    decision = decide(team, draw=lambda: draw, strategy="least_loaded")
+    if not decision.chosen:
+        return
+    key = (decision.chosen.load / decision.chosen.limit, -decision.chosen.weight)
+    before = [one for one in decision.candidates if one.operator_id < decision.chosen.operator_id]
+    assert all((one.load / one.limit, -one.weight) >= key for one in decision.candidates)
+    assert all((one.load / one.limit, -one.weight) > key for one in before)
+    assert decision.draw is None
+
+
+def test_a_third_is_as_loaded_as_two_sixths():
+    assert least_loaded([member(1, load=2, limit=6), member(2, load=1, limit=3)]).operator_id == 1
+
+
+def rotate(weights, contacts):
+    """Whom so many contacts go to in turn, by place."""
+    turns, order = [0] * len(weights), []
+    for _ in range(contacts):
+        team = [member(place, each, turns=turns[place]) for place, each in enumerate(weights)]
+        chosen = smooth_weighted(team).operator_id
+        turns[chosen] += 1
+        order.append(chosen)
+    return order
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8))
+def test_over_a_cycle_each_gets_exactly_the_weight(weights):
+    order = rotate(weights, sum(weights))
+    assert [order.count(place) for place in range(len(weights))] == weights
+
+
+def test_the_turns_are_those_of_nginx():
+    """The example of nginx's commit message: weights 5, 1, 1 give a a b a c a a."""
+    assert rotate([5, 1, 1], 7) == [0, 0, 1, 0, 2, 0, 0]
+
+
+def test_the_preferred_is_taken_for_certain_if_available():
+    team = [member(1, 1000), member(2)]
+    decision = decide(team, draw=lambda: 0.0, preferred=2)
+    assert (decision.strategy, decision.shares(), decision.draw) == (STICKY, [0, 1], None)
+    assert decision.chosen == team[1]
+    team = [member(1), member(2, load=10)]
+    assert decide(team, draw=lambda: 0.0, preferred=2).strategy == "weighted_random"

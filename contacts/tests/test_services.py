@@ -2,44 +2,28 @@
 
 import pytest
 
-from contacts.availability import Availability
-from contacts.models import OPEN, Contact
-from contacts.selectors import assignments_with_load
+from contacts.models import Contact
 from contacts.services import (
     ContactClosed,
+    Inquiry,
     OperatorFull,
     OperatorInactive,
     SourceInactive,
     change_status,
     create_contact,
-    delete_operator,
+    create_contacts,
     reassign_contact,
 )
 from contacts.tests.factories import ContactFactory
+from contacts.tests.scenes import arrive, load, serve
 from crm_project.testing.queries import capture_sql
 from leads.models import Lead
 from leads.services import Profile
-from operators.models import Operator
 from operators.services import update_operator
 from operators.tests.factories import OperatorFactory
-from sources.tests.factories import AssignmentFactory, SourceFactory
+from sources.tests.factories import SourceFactory
 
 pytestmark = pytest.mark.django_db
-
-
-def serve(source, *, weight=1, **operator):
-    """A new operator assigned to the source."""
-    return AssignmentFactory(
-        source=source, weight=weight, operator=OperatorFactory(**operator)
-    ).operator
-
-
-def arrive(source, **given):
-    return create_contact(source=source, **{"external_id": "lead:1"} | given)
-
-
-def load(operator):
-    return Contact.objects.filter(OPEN, operator=operator).count()
 
 
 class TestCreate:
@@ -80,8 +64,9 @@ class TestCreate:
 
     def test_the_lead_is_found_and_only_what_is_empty_is_filled(self):
         source = SourceFactory()
-        arrive(source, profile=Profile(name="Anna"))
-        contact, _ = arrive(source, profile=Profile(name="Other", phone="+7"))
+        create_contact(Inquiry(source, "lead:1", profile=Profile(name="Anna")))
+        again = Inquiry(source, "lead:1", profile=Profile(name="Other", phone="+7"))
+        contact, _ = create_contact(again)
         lead = Lead.objects.get()
         assert (lead.name, lead.phone, lead.email) == ("Anna", "+7", "")
         assert (contact.lead.name, contact.lead.phone) == ("Anna", "+7")
@@ -182,7 +167,7 @@ class TestReassign:
         assert (done.contact.operator, done.moved) == (other, True)
 
     def test_a_waiting_contact_finds_somebody(self):
-        source = SourceFactory()
+        source = SourceFactory(auto_assign_waiting=False)
         operator = serve(source)
         assert reassign_contact(ContactFactory(source=source).pk).contact.operator == operator
 
@@ -233,83 +218,23 @@ class TestReassign:
             reassign_contact(ContactFactory(status="closed").pk)
 
 
-class TestDeleteOperator:
-    def test_open_contacts_go_to_others_or_wait_and_closed_ones_stay(self):
-        full, alone = SourceFactory(), SourceFactory()
-        leaving = serve(full)
-        AssignmentFactory(source=alone, operator=leaving)
-        other = serve(full, max_active_contacts=1)
-        first, second = ContactFactory.create_batch(2, source=full, operator=leaving)
-        third = ContactFactory(source=alone, operator=leaving)
-        closed = ContactFactory(source=full, operator=leaving, status="closed")
-
-        release = delete_operator(leaving)
-
-        assert (release.released, release.reassigned, release.waiting) == (3, 1, 2)
-        owners = dict(Contact.objects.values_list("pk", "operator"))
-        assert owners == {first.pk: other.pk, second.pk: None, third.pk: None, closed.pk: None}
-        assert not Operator.objects.filter(pk=leaving.pk).exists()
-        waiting = Contact.objects.get(pk=second.pk)
-        assert waiting.assigned_at is None
-
-    def test_it_takes_as_many_queries_for_one_contact_as_for_twenty(
-        self, django_assert_max_num_queries
-    ):
+class TestManyAtOnce:
+    def test_the_outcome_is_as_if_they_had_come_one_by_one(self):
         source = SourceFactory()
-        leaving = serve(source, max_active_contacts=50)
-        serve(source, max_active_contacts=50)
-        ContactFactory.create_batch(20, source=source, operator=leaving)
+        serve(source, max_active_contacts=2), serve(source, max_active_contacts=1)
+        made = create_contacts([Inquiry(source, f"lead:{n}") for n in range(5)], draw=lambda: 0.6)
+        loads = [[each.load for each in decision.candidates] for _, decision in made]
+        assert loads == [[0, 0], [0], [1], [], []]
+
+    def test_they_take_few_queries(self, django_assert_max_num_queries):
+        source = SourceFactory()
+        serve(source, max_active_contacts=1000)
+        # SQLite takes long lists in parts.
         with django_assert_max_num_queries(16):
-            delete_operator(leaving)
+            create_contacts([Inquiry(source, f"lead:{n}") for n in range(300)])
 
-    def test_who_is_gone_already_is_not_found(self):
-        operator = OperatorFactory()
-        delete_operator(operator)
-        operator.pk = 10**6
-        with pytest.raises(Operator.DoesNotExist):
-            delete_operator(operator)
-
-
-class TestWhatChangesBeforeTheLocksAreHeld:
-    """What was read to know whom to lock may be stale once the locks are there."""
-
-    @pytest.fixture
-    def meanwhile(self, monkeypatch):
-        """Make something happen just before the first locks are taken."""
-
-        def arrange(event):
-            events = [event]
-
-            class Interrupted(Availability):
-                def __init__(self, **wanted):
-                    if events:
-                        events.pop()()
-                    super().__init__(**wanted)
-
-            monkeypatch.setattr("contacts.services.Availability", Interrupted)
-
-        return arrange
-
-    def test_a_contact_that_changed_hands_is_locked_anew(self, meanwhile):
-        contact, stranger = ContactFactory(operator=OperatorFactory()), OperatorFactory()
-        meanwhile(lambda: reassign_contact(contact.pk, operator_id=stranger.pk))
-        assert change_status(contact.pk, status="closed").operator == stranger
-
-    def test_a_contact_that_came_to_an_operator_being_deleted_is_handed_out_too(self, meanwhile):
-        source = SourceFactory()
-        leaving, other = serve(source), serve(source)
-        meanwhile(lambda: ContactFactory(source=source, operator=leaving))
-        assert delete_operator(leaving).reassigned == 1
-        assert load(other) == 1
-
-    def test_an_operator_assigned_too_late_to_be_locked_is_no_candidate(self, monkeypatch):
-        source = SourceFactory()
-        mine = serve(source)
-
-        def assign_one_more(source_ids):
-            serve(source, weight=1000)
-            return assignments_with_load(source_ids)
-
-        monkeypatch.setattr("contacts.availability.assignments_with_load", assign_one_more)
-        contact, decision = arrive(source, draw=lambda: 0.999)
-        assert (contact.operator, len(decision.candidates)) == (mine, 1)
+    def test_all_come_or_none(self):
+        inquiries = [Inquiry(SourceFactory(is_active=active), "lead:1") for active in (True, False)]
+        with pytest.raises(SourceInactive):
+            create_contacts(inquiries)
+        assert not Contact.objects.exists()

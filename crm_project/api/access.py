@@ -4,9 +4,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+
+from crm_project.actor import Actor
 
 
 class ApiPermission(BasePermission):
@@ -24,3 +27,9 @@ class ApiPermission(BasePermission):
         if origin and urlsplit(origin).netloc != request.get_host():
             raise PermissionDenied
         return True
+
+
+def actor_of(request: Request | HttpRequest) -> Actor:
+    """Who asks, for the history."""
+    user = request.user
+    return Actor("user", user.get_username()) if user.is_authenticated else Actor("anonymous")

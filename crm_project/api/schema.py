@@ -46,6 +46,20 @@ class ErrorSerializer(serializers.Serializer):
             },
             status_codes=["409"],
         ),
+        OpenApiExample(
+            "An Idempotency-Key that belongs to another body",
+            {
+                "type": "client_error",
+                "errors": [
+                    {
+                        "code": "idempotency_key_reused",
+                        "detail": "Этот Idempotency-Key уже приходил с другим телом запроса.",
+                        "attr": None,
+                    }
+                ],
+            },
+            status_codes=["422"],
+        ),
     ]
 )
 class ErrorsSerializer(serializers.Serializer):

@@ -132,3 +132,32 @@ def test_a_list_takes_two_queries(api, rows, django_assert_num_queries):
 
 def test_a_slash_at_the_end_makes_no_difference(api):
     assert api.get("/operators/").json() == api.get("/operators").json()
+
+
+class TestRelease:
+    def test_an_active_operator_is_a_conflict_unless_deactivated_at_once(self, api):
+        assignment = AssignmentFactory()
+        ContactFactory(source=assignment.source, operator=assignment.operator)
+        path = f"/operators/{assignment.operator_id}/release"
+        refused = api.post(path)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (
+            409,
+            "operator_active",
+        )
+        released = api.post(path, {"deactivate": True})
+        assert released.status_code == 200
+        assert released.json() == {"released": 1, "reassigned": 0, "waiting": 1}
+        assert api.get(f"/operators/{assignment.operator_id}").json()["is_active"] is False
+
+    def test_nothing_open_is_nothing_to_release(self, api):
+        operator = OperatorFactory(is_active=False)
+        released = api.post(f"/operators/{operator.pk}/release").json()
+        assert released == {"released": 0, "reassigned": 0, "waiting": 0}
+
+    def test_who_does_not_exist_is_not_found(self, api):
+        assert api.post("/operators/1000000/release").status_code == 404
+
+    def test_a_wrong_value_is_named(self, api):
+        operator = OperatorFactory()
+        answer = api.post(f"/operators/{operator.pk}/release", {"deactivate": "yes"})
+        assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "deactivate")

@@ -17,6 +17,9 @@ def test_a_source_is_made(api):
         "code": "tg_main",
         "description": "",
         "is_active": True,
+        "auto_assign_waiting": True,
+        "sticky": False,
+        "strategy": "weighted_random",
         "created_at": "",
         "operators": [],
     }

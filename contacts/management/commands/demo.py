@@ -3,7 +3,6 @@
 import heapq
 import random
 from argparse import ArgumentParser
-from collections import defaultdict, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from contacts.models import WAITING, Contact
-from contacts.services import change_status, create_contact, reassign_contact
+from contacts.services import Inquiry, change_status, create_contact
+from contacts.staffing import change_operator
 from leads.models import Lead
 from leads.services import Profile
 from operators.models import Operator
-from operators.services import create_operator, update_operator
+from operators.services import create_operator
 from sources.models import Source
 from sources.services import create_source, set_weight
 
@@ -130,7 +130,6 @@ class History:
         self.contacts = contacts
         self.end = timezone.now()
         self.events: list[tuple[datetime, int, str]] = []
-        self.waiting: defaultdict[int, deque[Contact]] = defaultdict(deque)
 
     def unfold(self, progress: Callable[[int, int], None]) -> None:
         self._set_up()
@@ -139,14 +138,14 @@ class History:
         for number, moment in enumerate(moments, 1):
             self._go_on_until(moment)
             if self.operator_away.is_active and moment > self.end - AWAY:
-                self.operator_away = update_operator(self.operator_away, is_active=False)
+                self.operator_away = change_operator(self.operator_away, {"is_active": False})
             contact = self._arrive(moment, *self.rng.choice(leads))
             # The newest are still being worked on, whatever the hour of the day.
             self._handle(contact, moment, to_the_end=number <= self.contacts * (1 - STILL_OPEN))
             progress(number, self.contacts)
         self._go_on_until(self.end)
         if self.operator_away.is_active:
-            update_operator(self.operator_away, is_active=False)
+            change_operator(self.operator_away, {"is_active": False})
 
     def _set_up(self) -> None:
         operators = [
@@ -179,19 +178,13 @@ class History:
     def _arrive(self, moment: datetime, external_id: str, profile: Profile) -> Contact:
         source = self.rng.choices(self.sources, [share for *_, share, _weights in SOURCES])[0]
         wholesale = source.code == "wholesale_form"
-        return create_contact(
-            source=source,
-            external_id=external_id,
-            profile=profile,
-            message=self.rng.choice(WHOLESALE_MESSAGES if wholesale else MESSAGES),
-            draw=self.rng.random,
-            now=moment,
-        )[0]
+        message = self.rng.choice(WHOLESALE_MESSAGES if wholesale else MESSAGES)
+        inquiry = Inquiry(source, external_id, message, profile)
+        return create_contact(inquiry, draw=self.rng.random, now=moment)[0]
 
     def _handle(self, contact: Contact, moment: datetime, *, to_the_end: bool) -> None:
         """Its operator takes it into work soon and closes it within hours; or it waits."""
         if contact.operator_id is None:
-            self.waiting[contact.source_id].append(contact)
             return
         begun = self._in_opening_hours(moment + timedelta(minutes=self.rng.expovariate(1 / 20)))
         if to_the_end or self.rng.random() < 0.6:
@@ -214,10 +207,8 @@ class History:
     def _go_on_until(self, moment: datetime) -> None:
         while self.events and self.events[0][0] <= moment:
             now, contact_id, status = heapq.heappop(self.events)
-            contact = change_status(contact_id, status=status, now=now)
-            waiting = self.waiting[contact.source_id]
-            if status == Contact.Status.CLOSED and waiting:
-                oldest = reassign_contact(waiting[0].pk, draw=self.rng.random, now=now)
-                if oldest.moved:
-                    waiting.popleft()
-                    self._handle(oldest.contact, now, to_the_end=True)
+            change_status(contact_id, status=status, draw=self.rng.random, now=now)
+            if status == Contact.Status.CLOSED:
+                # The place went to somebody who waited.
+                for contact in Contact.objects.filter(assigned_at=now).order_by("pk"):
+                    self._handle(contact, now, to_the_end=True)

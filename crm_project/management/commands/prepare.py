@@ -17,6 +17,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from contacts.management.commands.demo import is_empty
+from contacts.staffing import fill_waiting
+from sources.models import Source
 
 
 class Command(BaseCommand):
@@ -41,6 +43,8 @@ class Command(BaseCommand):
             self.make_admin_user()
             if options["demo"]:
                 self.fill_with_demo_data()
+            # Whoever was handing this out may have been killed amid it.
+            fill_waiting(Source.objects.all())
         except DatabaseError as error:
             raise CommandError(database_trouble(error)) from error
         except OSError as error:

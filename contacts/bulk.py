@@ -1,0 +1,97 @@
+"""Many contacts in one request: what is invalid is told and does not stop the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+
+from contacts import examples
+from contacts.distribution import Decision
+from contacts.models import Contact
+from contacts.serializers import CreatedContactSerializer, NewContactSerializer
+from contacts.services import Inquiry, SourceInactive, create_contacts
+from crm_project.actor import Actor
+from crm_project.api.errors import ExceptionFormatter
+from crm_project.api.filters import LARGEST_ID
+from crm_project.api.schema import ErrorSerializer
+from sources.models import Source, validate_code
+
+MOST_IN_BULK = 1000
+EXAMPLE = OpenApiExample(
+    "Messages, in their order", {"contacts": [examples.NEW_CONTACT.value]}, request_only=True
+)
+
+
+class BulkSerializer(serializers.Serializer):
+    # Of whatever type: what is wrong with an item is told in its own result.
+    contacts = serializers.ListField(
+        min_length=1, max_length=MOST_IN_BULK, help_text="Each as for `POST /contacts`."
+    )
+
+
+class BulkResultSerializer(serializers.Serializer):
+    index = serializers.IntegerField(help_text="From 0, in the order given.")
+    contact = CreatedContactSerializer(required=False)
+    errors = ErrorSerializer(many=True, required=False)
+
+
+class BulkResultsSerializer(serializers.Serializer):
+    results = BulkResultSerializer(many=True)
+
+
+def create_each(items: Sequence[Any], *, actor: Actor) -> list[dict[str, Any]]:
+    """Create the valid ones, in order, all or none; a result for each item.
+
+    Raises SourceInactive where a source was made inactive meanwhile.
+    """
+    results: list[dict[str, Any]] = [{"index": index} for index in range(len(items))]
+    reader = NewContactSerializer(context={"sources": _sources_named(items)})
+    valid: list[tuple[dict[str, Any], Inquiry]] = []
+    for result, item in zip(results, items, strict=True):
+        try:
+            valid.append((result, _read(reader, item)))
+        except APIException as error:
+            result["errors"] = ExceptionFormatter(error, {}, error).run()["errors"]
+    if valid:
+        created = create_contacts([inquiry for _, inquiry in valid], actor=actor)
+        for (result, _), contact in zip(valid, _as_json(created), strict=True):
+            result["contact"] = contact
+    return results
+
+
+def _sources_named(items: Sequence[Any]) -> dict[Any, Source | None]:
+    """The sources that the items name, by code and by id; None for a name without a source."""
+    objects = [item for item in items if isinstance(item, dict)]
+    codes = {code for each in objects if isinstance(code := each.get("source_code"), str)}
+    ids = {pk for each in objects if type(pk := each.get("source_id")) is int}
+    known: dict[Any, Source | None] = dict.fromkeys([*codes, *ids])
+    # The others are refused by the serializer, some by the database as well.
+    found = Source.objects.filter(
+        Q(code__in=[code for code in codes if validate_code.regex.search(code)])
+        | Q(pk__in=[pk for pk in ids if 1 <= pk <= LARGEST_ID])
+    )
+    for source in found:
+        known |= {source.code: source, source.pk: source}
+    return known
+
+
+def _read(reader: NewContactSerializer, item: Any) -> Inquiry:
+    inquiry: Inquiry = reader.run_validation(item)["inquiry"]
+    if not inquiry.source.is_active:
+        raise SourceInactive
+    return inquiry
+
+
+def _as_json(created: Sequence[tuple[Contact, Decision]]) -> list[dict[str, Any]]:
+    """By one serializer for all, which looks up once why those that wait do."""
+    context: dict[str, Any] = {}
+    contacts = [contact for contact, _ in created]
+    writer = CreatedContactSerializer(contacts, many=True, context=context).child
+    shown = []
+    for contact, decision in created:
+        context["decision"] = decision
+        shown.append(writer.to_representation(contact))
+    return shown

@@ -1,0 +1,187 @@
+"""The distribution work of one transaction: decided in memory under the locks, then written."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from django.utils import timezone
+
+from contacts.availability import Availability
+from contacts.distribution import SMOOTH_WEIGHTED, Decision, draw_one
+from contacts.history import Kind, record
+from contacts.models import WAITING, Contact, DecisionRecord
+from contacts.selectors import latest_of_leads
+from crm_project.actor import SYSTEM, Actor
+from operators.models import Operator
+
+
+class How(TypedDict, total=False):
+    """The arguments that every decision takes.
+
+    `draw` gives uniform numbers in [0, 1), from `random` where it is left out; `now` is the
+    moment, the present one where it is None; `actor`, who asks, is kept in the history.
+    """
+
+    draw: Callable[[], float]
+    now: datetime | None
+    actor: Actor
+
+
+# So many waiting contacts go out in one transaction; the rest follows in the next.
+BATCH = 100
+
+
+class Handout:
+    """Gives contacts to operators who are locked, and keeps a record of each decision.
+
+    Nothing is in the database before `write`.
+    """
+
+    def __init__(self, available: Availability, **how: Unpack[How]) -> None:
+        self.available = available
+        self.draw = how.get("draw", random.random)
+        self.now = how.get("now") or timezone.now()
+        self.actor = how.get("actor", SYSTEM)
+        self._records: list[DecisionRecord] = []
+        self._latest: dict[int, tuple[datetime, int]] = {}
+
+    def expect(self, contacts: Iterable[Contact]) -> None:
+        """Look up who had the leads of these contacts last, where their source is sticky."""
+        leads = {each.lead_id for each in contacts if each.source.sticky} - self._latest.keys()
+        if leads:
+            self._latest.update(latest_of_leads(leads))
+
+    def decide(self, contact: Contact, *, kind: Kind, exclude: int | None = None) -> Decision:
+        """Decide by the rules of its source who gets the contact; nobody, and it has to wait.
+
+        Nobody gets it, either, before those who wait in the source already. `exclude` is the id
+        of an operator who must not get it.
+        """
+        source = contact.source
+        latest = self._latest.get(contact.lead_id) if source.sticky else None
+        weighed = self.available.weigh(source, exclude=exclude, preferred=latest and latest[1])
+        if kind != Kind.WAITING and self.available.with_queue([source.pk]):
+            return replace(weighed, chosen=None)
+        decision = draw_one(weighed, self.draw)
+        if decision.chosen and decision.strategy == SMOOTH_WEIGHTED:
+            self.available.rotations.move_on(source, decision.candidates, decision.chosen)
+        return decision
+
+    def give(
+        self,
+        contact: Contact,
+        *,
+        kind: Kind,
+        exclude: int | None = None,
+        previous: int | None = None,
+    ) -> Decision:
+        """Decide who gets the contact, and put that into it."""
+        decision = self.decide(contact, kind=kind, exclude=exclude)
+        chosen = decision.chosen
+        operator = self.available.locked[chosen.operator_id] if chosen else None
+        self.put(contact, operator, decision, kind=kind, previous=previous)
+        return decision
+
+    def put(
+        self,
+        contact: Contact,
+        operator: Operator | None,
+        decision: Decision,
+        *,
+        kind: Kind,
+        previous: int | None = None,
+        forced: bool = False,
+    ) -> None:
+        """Make the operator the one who has the contact from now on; None: it waits.
+
+        Whom the contact names until now gives up the place; `previous` names instead who had it
+        when it was closed, without a place.
+        """
+        if contact.operator_id:
+            self.available.free(contact.operator_id)
+        previous = previous or contact.operator_id
+        contact.operator = operator
+        contact.assigned_at = self.now if operator else None
+        contact.waiting_since = None if operator else contact.waiting_since or self.now
+        if operator:
+            self.available.give(operator.pk)
+            known, _ = self._latest.get(contact.lead_id, (contact.created_at, None))
+            if contact.created_at >= known:
+                self._latest[contact.lead_id] = (contact.created_at, operator.pk)
+        self.note(contact, decision, kind=kind, previous=previous, forced=forced)
+
+    def note(
+        self,
+        contact: Contact,
+        decision: Decision,
+        *,
+        kind: Kind,
+        previous: int | None,
+        forced: bool = False,
+    ) -> None:
+        """Record a decision that the contact shows already."""
+        self._records.append(
+            record(
+                contact,
+                decision,
+                kind=kind,
+                previous=previous,
+                forced=forced,
+                actor=self.actor,
+                now=self.now,
+            )
+        )
+
+    def fill(self, sources: Collection[int]) -> int:
+        """Hand out those who wait in the sources, oldest first over all of them, for as long as
+        somebody can take them, and write that; return how many went, at most BATCH.
+
+        The one way out of the queue.
+        """
+        handed = 0
+        while open_ones := self.available.with_room(sources):
+            # One more than may go, to know whether anybody is left.
+            queue = self._oldest(open_ones, BATCH - handed + 1)
+            if not queue:
+                self.available.queues_are_empty(open_ones)
+            if not queue or handed == BATCH:
+                break
+            del queue[BATCH - handed :]
+            self.expect(queue)
+            moved = [
+                contact
+                for contact in queue
+                # The last place may have gone to the contact before.
+                if self.available.with_room([contact.source_id])
+                and self.give(contact, kind=Kind.WAITING).chosen
+            ]
+            self.write(moved)
+            handed += len(moved)
+        return handed
+
+    @staticmethod
+    def _oldest(sources: Collection[int], count: int) -> list[Contact]:
+        waiting = Contact.objects.filter(WAITING, source__in=sources)
+        locked = waiting.select_for_update(no_key=True, of=("self",)).select_related("source")
+        return list(locked.order_by("waiting_since", "pk")[:count])
+
+    def write(self, moved: Sequence[Contact] = ()) -> None:
+        """Write the decisions, and into the moved contacts who has them now.
+
+        Who makes or changes a contact otherwise saves it before.
+        """
+        by_operator: defaultdict[int | None, list[int]] = defaultdict(list)
+        for contact in moved:
+            by_operator[contact.operator_id].append(contact.pk)
+        for operator_id, ids in by_operator.items():
+            Contact.objects.filter(pk__in=ids).update(
+                operator=operator_id,
+                assigned_at=self.now if operator_id else None,
+                waiting_since=None if operator_id else self.now,
+            )
+        DecisionRecord.objects.bulk_create(self._records)
+        self._records.clear()
+        self.available.rotations.write(self.now)

@@ -1,0 +1,120 @@
+"""What is kept of every decision, and what can be told from it later."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from contacts.distribution import (
+    SMOOTH_WEIGHTED,
+    STRATEGIES,
+    WEIGHTED_RANDOM,
+    Candidate,
+    Decision,
+    draw_one,
+    weigh,
+)
+from contacts.models import Contact, DecisionRecord
+from crm_project.actor import Actor
+
+Kind = DecisionRecord.Kind
+
+
+def candidates_as_json(decision: Decision) -> list[dict[str, Any]]:
+    """The candidates with their shares, loads as they were before the decision."""
+    return [
+        {
+            "operator_id": each.operator_id,
+            "operator_name": each.name,
+            "weight": each.weight,
+            "share": share,
+            "current_load": each.load,
+            "max_active_contacts": each.limit,
+        }
+        for each, share in zip(decision.candidates, decision.shares(), strict=True)
+    ]
+
+
+def skipped_as_json(decision: Decision) -> list[dict[str, Any]]:
+    """Who was passed over, and why."""
+    return [
+        {
+            "operator_id": each.candidate.operator_id,
+            "operator_name": each.candidate.name,
+            "reason": each.reason.value,
+        }
+        for each in decision.skipped
+    ]
+
+
+def record(
+    contact: Contact,
+    decision: Decision,
+    *,
+    kind: Kind,
+    previous: int | None,
+    actor: Actor,
+    now: datetime,
+    forced: bool = False,
+) -> DecisionRecord:
+    """The row to be written for a decision that has just been put into the contact.
+
+    `previous` is the id of the operator it had before, None if it had none.
+    """
+    return DecisionRecord(
+        contact=contact,
+        source_id=contact.source_id,
+        kind=kind,
+        operator_id=contact.operator_id,
+        operator_name=contact.operator.name if contact.operator else "",
+        previous_operator_id=previous,
+        strategy=decision.strategy or "",
+        candidates=_with_turns(decision),
+        skipped=skipped_as_json(decision),
+        odds=odds_as_text(decision),
+        draw=decision.draw,
+        forced=forced,
+        auto_assign_waiting=contact.source.auto_assign_waiting,
+        actor_type=actor.type,
+        actor_name=actor.name,
+        created_at=now,
+    )
+
+
+def odds_as_text(decision: Decision) -> str:
+    """Equal for equal draws by weight, which is what fairness is measured over; else empty."""
+    if decision.strategy != WEIGHTED_RANDOM or decision.draw is None:
+        return ""
+    return ",".join(f"{each.operator_id}:{each.weight}" for each in decision.candidates)
+
+
+def _with_turns(decision: Decision) -> list[dict[str, Any]]:
+    rows = candidates_as_json(decision)
+    if decision.strategy == SMOOTH_WEIGHTED:
+        for row, each in zip(rows, decision.candidates, strict=True):
+            row["turns"] = each.turns
+    return rows
+
+
+def replay(
+    strategy: str, candidates: Sequence[Mapping[str, Any]], draw: float | None
+) -> int | None:
+    """Decide once more from what was recorded; return the id of the operator, None
+    where there was no candidate.
+
+    Only for what a strategy of a source decided: a person and stickiness cannot be replayed.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"{strategy!r} decides nothing by itself")
+    known = [
+        Candidate(
+            operator_id=each["operator_id"],
+            name=each["operator_name"],
+            weight=each["weight"],
+            load=each["current_load"],
+            limit=each["max_active_contacts"],
+            turns=each.get("turns", 0),
+        )
+        for each in candidates
+    ]
+    decision = draw_one(weigh(known, strategy=strategy), lambda: draw or 0.0)
+    return decision.chosen.operator_id if decision.chosen else None

@@ -1,0 +1,71 @@
+"""What is locked for a decision, and in which order: operators by pk, then sources by pk, then
+contacts. Everything is locked before it is looked at: a count in the locking statement would see
+the snapshot from before the wait (docs/decisions/0001-lock-then-count.md).
+"""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import Q
+
+from operators.models import Operator
+from sources.models import Assignment, Source
+
+Result = TypeVar("Result")
+
+
+class StaleError(Exception):
+    """What told us whom to lock no longer holds: let go of all locks and begin again."""
+
+
+def settled(attempt: Callable[[], Result]) -> Result:
+    """Run `attempt` in a transaction, again for as long as it finds itself StaleError.
+
+    That means that somebody else's work was done meanwhile, so this ends.
+    """
+    while True:
+        try:
+            with transaction.atomic():
+                return attempt()
+        except StaleError:
+            continue
+
+
+def lock_operators(
+    *, sources: Collection[int] = (), operators: Collection[int] = ()
+) -> dict[int, Operator]:
+    """Lock everyone assigned to the sources, and the operators named beside them.
+
+    Waits for whoever holds one of the locks. An operator who does not exist is left out.
+    """
+    if not sources and not operators:
+        return {}
+    wanted = Q(pk__in=operators)
+    if sources:
+        assigned = Assignment.objects.filter(source__in=sources).values("operator")
+        wanted = Q(pk__in=assigned) | wanted if operators else Q(pk__in=assigned)
+    locked = Operator.objects.filter(wanted).order_by("pk").select_for_update(no_key=True)
+    return {operator.pk: operator for operator in locked}
+
+
+def lock_sources(sources: Collection[int]) -> None:
+    """Lock the sources, against each other, of whoever parks a contact there and whoever newly
+    serves them or hands out what waits.
+
+    Else the one finds nobody assigned while the other finds nobody waiting.
+    """
+    rows = Source.objects.filter(pk__in=sources).order_by("pk").select_for_update(no_key=True)
+    list(rows.values_list("pk"))
+
+
+def lock_for_parking(sources: Collection[int], *, serving: Collection[int]) -> None:
+    """Lock the sources in whose queue a contact may come to wait.
+
+    Raises StaleError where somebody has come to serve them who is not among `serving`, the locked
+    operators.
+    """
+    if sources:
+        lock_sources(sources)
+        if Assignment.objects.filter(source__in=sources).exclude(operator__in=serving).exists():
+            raise StaleError
