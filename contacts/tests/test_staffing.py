@@ -197,6 +197,14 @@ class TestDelete:
         assert (owner(contact), owner(closed)) == (other, None)
         assert not Operator.objects.filter(pk=leaving.pk).exists()
 
+    def test_an_active_one_does_not_get_them_back(self):
+        source = SourceFactory()
+        leaving = serve(source)
+        contact = ContactFactory(source=source, operator=leaving)
+        delete_operator(leaving)
+        (record,) = contact.decisions.all()
+        assert (owner(contact), [each["reason"] for each in record.skipped]) == (None, ["excluded"])
+
     def test_who_is_gone_already_is_not_found(self):
         operator = OperatorFactory()
         delete_operator(operator)
