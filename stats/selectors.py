@@ -1,17 +1,20 @@
 """Figures over everything. Reads only."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q
 
-from contacts.models import OPEN, Contact
+from contacts.models import OPEN, WAITING, Contact, DecisionRecord
 from contacts.selectors import assignments_with_load, with_load
+from contacts.waiting import waiting_by_cause
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Source
+from stats.fairness import Drawn, judge, parse_odds
+from stats.wording import explain
 
 Status = Contact.Status
 
@@ -23,13 +26,14 @@ class Period:
     since: datetime | None = None
     until: datetime | None = None
 
-    def contacts(self) -> QuerySet[Contact]:
+    def created(self) -> Q:
+        """What was created in it."""
         created = Q()
         if self.since:
             created &= Q(created_at__gte=self.since)
         if self.until:
             created &= Q(created_at__lt=self.until)
-        return Contact.objects.filter(created)
+        return created
 
 
 def percentage(part: int, whole: int) -> float:
@@ -45,7 +49,7 @@ def overview() -> dict[str, Any]:
         new_contacts=Count("pk", filter=Q(status=Status.NEW)),
         in_progress_contacts=Count("pk", filter=Q(status=Status.IN_PROGRESS)),
         closed_contacts=Count("pk", filter=Q(status=Status.CLOSED)),
-        waiting_contacts=Count("pk", filter=OPEN & Q(operator=None)),
+        waiting_contacts=Count("pk", filter=WAITING),
     )
     operators = list(with_load(Operator.objects.order_by("pk")))
     active = [operator for operator in operators if operator.is_active]
@@ -55,6 +59,7 @@ def overview() -> dict[str, Any]:
         "total_sources": Source.objects.count(),
         "total_leads": Lead.objects.count(),
         **contacts,
+        "waiting_by_cause": waiting_by_cause(),
         "total_capacity": sum(each.max_active_contacts for each in active),
         "used_capacity": sum(each.current_load for each in active),  # type: ignore[attr-defined]
         "operators": [_load_of(operator) for operator in operators],
@@ -79,8 +84,7 @@ def of_source(source: Source, period: Period) -> dict[str, Any]:
     `actual_share` is over the contacts that have an operator, None where there is none.
     """
     rows = (
-        period.contacts()
-        .filter(source=source)
+        Contact.objects.filter(period.created(), source=source)
         .order_by()
         .values_list("operator", "operator__name", "status")
         .annotate(count=Count("pk"))
@@ -107,6 +111,7 @@ def of_source(source: Source, period: Period) -> dict[str, Any]:
             | _actual(totals[pk, True], totals[pk, False], handed_out, total)
             for pk in sorted(names)
         ],
+        "fairness": _fairness(source, period),
     }
 
 
@@ -132,3 +137,44 @@ def _actual(active: int, closed: int, handed_out: int, total: int) -> dict[str, 
         "closed_contacts": closed,
         "load_percentage": percentage(mine, total),
     }
+
+
+def _fairness(source: Source, period: Period) -> dict[str, Any]:
+    """How the weighted draws of the period fell, held against the odds they were made with."""
+    rows = (
+        DecisionRecord.objects.filter(period.created(), source=source)
+        .exclude(odds="")
+        .order_by()
+        .values_list("odds", "operator_id")
+        .annotate(count=Count("pk"), latest=Max("pk"))
+    )
+    drawn: list[Drawn] = []
+    latest: dict[int, int] = {}
+    for text, operator_id, count, record_id in rows:
+        odds = parse_odds(text)
+        drawn.append(Drawn(odds, operator_id, count))
+        latest.update((pk, max(record_id, latest.get(pk, 0))) for pk in odds)
+    fairness = judge(drawn)
+    names = _names({each.operator_id: latest[each.operator_id] for each in fairness.operators})
+    return asdict(fairness) | {
+        "explanation": explain(fairness),
+        "operators": [
+            {"operator_name": names[each.operator_id]} | asdict(each) for each in fairness.operators
+        ],
+    }
+
+
+def _names(latest: dict[int, int]) -> dict[int, str]:
+    """The operators' names, by id; of those who have been deleted, their last ones on record.
+
+    `latest` has for each the id of the latest record where he or she is a candidate.
+    """
+    names = dict(Operator.objects.filter(pk__in=latest).values_list("pk", "name"))
+    deleted = {record_id for pk, record_id in latest.items() if pk not in names}
+    records = DecisionRecord.objects.filter(pk__in=deleted).order_by("pk")
+    on_record = {
+        each["operator_id"]: each["operator_name"]
+        for candidates in records.values_list("candidates", flat=True)
+        for each in candidates
+    }
+    return on_record | names

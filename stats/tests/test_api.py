@@ -34,6 +34,13 @@ def test_the_overview_counts_everything(api):
         "in_progress_contacts": 1,
         "closed_contacts": 1,
         "waiting_contacts": 1,
+        "waiting_by_cause": {
+            "no_operators": 1,
+            "all_inactive": 0,
+            "all_full": 0,
+            "switched_off": 0,
+            "in_turn": 0,
+        },
         "total_capacity": 4,
         "used_capacity": 2,
     }
@@ -44,6 +51,24 @@ def test_the_overview_counts_everything(api):
         "current_load": 2,
         "max_active_contacts": 4,
         "load_percentage": 50.0,
+    }
+
+
+def test_the_overview_tells_why_contacts_wait(api):
+    inactive = AssignmentFactory(operator__is_active=False).source
+    full = AssignmentFactory(operator__max_active_contacts=1)
+    ContactFactory(source=full.source, operator=full.operator)
+    off = AssignmentFactory(source__auto_assign_waiting=False).source
+    in_turn = AssignmentFactory().source
+    waiting = {SourceFactory(): 5, inactive: 4, full.source: 3, off: 2, in_turn: 1}
+    for source, count in waiting.items():
+        ContactFactory.create_batch(count, source=source)
+    assert api.get("/stats").json()["waiting_by_cause"] == {
+        "no_operators": 5,
+        "all_inactive": 4,
+        "all_full": 3,
+        "switched_off": 2,
+        "in_turn": 1,
     }
 
 
@@ -59,6 +84,7 @@ def test_a_source_tells_how_its_operators_shared(api):
     ContactFactory(operator=heavy)
     body = api.get(f"/stats/sources/{source.pk}").json()
     first, second, third = body.pop("operators")
+    assert body.pop("fairness")["draws"] == 0
     assert body == {
         "source_id": source.pk,
         "source_code": "vk",
@@ -113,7 +139,8 @@ def test_they_take_a_fixed_number_of_queries(api, rows, django_assert_num_querie
     source = SourceFactory()
     for assignment in AssignmentFactory.create_batch(rows, source=source):
         ContactFactory(source=source, operator=assignment.operator)
-    with django_assert_num_queries(4):
+    ContactFactory.create_batch(rows, source=source)
+    with django_assert_num_queries(7):
         api.get("/stats")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         api.get(f"/stats/sources/{source.pk}")
