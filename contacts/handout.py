@@ -1,5 +1,6 @@
 """The distribution work of one transaction: decided in memory under the locks, then written."""
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -13,7 +14,7 @@ from contacts.availability import Availability
 from contacts.distribution import SMOOTH_WEIGHTED, Decision, draw_one
 from contacts.history import Kind, record
 from contacts.models import WAITING, Contact, DecisionRecord
-from contacts.selectors import latest_of_leads
+from contacts.selectors import Latest, latest_of_leads
 from crm_project.actor import SYSTEM, Actor
 from operators.models import Operator
 
@@ -46,13 +47,13 @@ class Handout:
         self.now = how.get("now") or timezone.now()
         self.actor = how.get("actor", SYSTEM)
         self._records: list[DecisionRecord] = []
-        self._latest: dict[int, tuple[datetime, int]] = {}
+        self._latest: dict[int, Latest | None] = {}
 
     def expect(self, contacts: Iterable[Contact]) -> None:
         """Look up who had the leads of these contacts last, where their source is sticky."""
         leads = {each.lead_id for each in contacts if each.source.sticky} - self._latest.keys()
         if leads:
-            self._latest.update(latest_of_leads(leads))
+            self._latest |= dict.fromkeys(leads) | latest_of_leads(leads)
 
     def decide(self, contact: Contact, *, kind: Kind, exclude: int | None = None) -> Decision:
         """Decide by the rules of its source who gets the contact; nobody, and it has to wait.
@@ -62,7 +63,9 @@ class Handout:
         """
         source = contact.source
         latest = self._latest.get(contact.lead_id) if source.sticky else None
-        weighed = self.available.weigh(source, exclude=exclude, preferred=latest and latest[1])
+        weighed = self.available.weigh(
+            source, exclude=exclude, preferred=latest and latest.operator_id
+        )
         if kind != Kind.WAITING and self.available.with_queue([source.pk]):
             return replace(weighed, chosen=None)
         decision = draw_one(weighed, self.draw)
@@ -108,10 +111,16 @@ class Handout:
         contact.waiting_since = None if operator else contact.waiting_since or self.now
         if operator:
             self.available.give(operator.pk)
-            known, _ = self._latest.get(contact.lead_id, (contact.created_at, None))
-            if contact.created_at >= known:
-                self._latest[contact.lead_id] = (contact.created_at, operator.pk)
+            self._remember(contact, operator)
         self.note(contact, decision, kind=kind, previous=previous, forced=forced)
+
+    def _remember(self, contact: Contact, operator: Operator) -> None:
+        """Who had the lead last, if that was looked up; of other leads the database tells."""
+        if contact.lead_id in self._latest:
+            made = Latest(contact.created_at, contact.pk or math.inf, operator.pk)
+            known = self._latest[contact.lead_id]
+            if known is None or made[:2] >= known[:2]:
+                self._latest[contact.lead_id] = made
 
     def note(
         self,

@@ -24,7 +24,7 @@ def _preferred(source: Source, external_id: str | None) -> int | None:
     if not source.sticky or external_id is None:
         return None
     leads = Lead.objects.filter(external_id=external_id).values_list("pk", flat=True)
-    return next((operator_id for _, operator_id in latest_of_leads(leads).values()), None)
+    return next((latest.operator_id for latest in latest_of_leads(leads).values()), None)
 
 
 def serving(source: Source) -> list[tuple[Candidate, float]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -74,13 +75,25 @@ def queues_of(operators: Collection[int]) -> frozenset[int]:
     return queues(Source.objects.filter(assignments__operator__in=operators))
 
 
-def latest_of_leads(lead_ids: Iterable[int]) -> dict[int, tuple[datetime, int]]:
-    """When each lead's latest contact, in whatever source, that has an operator was made, and the
-    operator's id; no lead without one.
+class Latest(NamedTuple):
+    """A lead's latest contact that has an operator; of two, the later one is the greater.
+
+    One that is not in the database yet has the id `inf`.
     """
+
+    created_at: datetime
+    contact_id: float
+    operator_id: int
+
+
+def latest_of_leads(lead_ids: Iterable[int]) -> dict[int, Latest]:
+    """Each lead's latest contact, in whatever source, that has an operator; no lead without."""
     theirs = Contact.objects.filter(lead=OuterRef("pk"), operator__isnull=False)
     newest = theirs.order_by("-created_at", "-pk").values("pk")[:1]
     leads = Lead.objects.filter(pk__in=lead_ids).annotate(latest=Subquery(newest))
     latest = Contact.objects.filter(pk__in=leads.values("latest"), operator__isnull=False)
-    rows = latest.order_by().values_list("lead_id", "created_at", "operator_id")
-    return {lead_id: (made, operator_id or 0) for lead_id, made, operator_id in rows}
+    return {
+        each.lead_id: Latest(each.created_at, each.pk, each.operator_id)
+        for each in latest.only("lead", "created_at", "operator")
+        if each.operator_id
+    }

@@ -3,12 +3,13 @@
 from collections import Counter
 
 import pytest
+from django.utils import timezone
 
 from contacts.models import Rotation
 from contacts.services import Inquiry, change_status, create_contacts
-from contacts.staffing import change_operator
+from contacts.staffing import change_operator, delete_operator
 from contacts.tests.factories import ContactFactory
-from contacts.tests.scenes import arrive, serve
+from contacts.tests.scenes import arrive, owner, serve
 from leads.tests.factories import LeadFactory
 from sources.services import change_weight
 from sources.tests.factories import AssignmentFactory, SourceFactory
@@ -103,3 +104,14 @@ def test_a_sticky_lead_waits_behind_those_who_wait_and_then_sticks():
     waits.refresh_from_db()
     assert waits.operator == known
     assert waits.decisions.first().strategy == "sticky"
+
+
+def test_of_two_contacts_of_one_moment_the_second_is_the_latest():
+    source, lead = SourceFactory(sticky=True), LeadFactory(external_id="lead:1")
+    leaving, first, last = serve(source), serve(source, weight=1000), serve(source)
+    moment = timezone.now()
+    earlier = ContactFactory(source=source, lead=lead, operator=leaving, created_at=moment)
+    ContactFactory(source=source, lead=lead, operator=last, created_at=moment)
+    delete_operator(leaving)
+    assert (owner(earlier), first.contacts.count()) == (last, 0)
+    assert arrive(source, draw=lambda: 0.0)[0].operator == last
