@@ -1,0 +1,362 @@
+"""What the rows of a database at work can tell of its invariants.
+
+Cheap enough for every minute: it costs what is open and how many records are asked for, whatever
+is closed. All is read as of one moment, so that nothing under way is taken for a breach.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from math import isclose
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, OuterRef, Q, Subquery
+
+from contacts.distribution import STRATEGIES, WEIGHTED_RANDOM
+from contacts.history import Kind, replay
+from contacts.models import OPEN, WAITING, Contact, DecisionRecord, IdempotencyKey, Rotation
+from contacts.selectors import with_load
+from contacts.waiting import Cause, causes
+from crm_project.constraints import missing_checks, missing_uniqueness
+from leads.models import Lead
+from operators.models import Operator
+from sources.models import Assignment, Source
+
+# Seconds before what may have been caught between two transactions is looked at again.
+SECOND_LOOK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NextOne:
+    """The oldest who waits in a source; `parked` is the id of the record since which it does,
+    None where none is kept.
+    """
+
+    contact_id: int
+    source: Source
+    since: datetime
+    parked: int | None
+
+    def is_before(self, contact_id: int, since: datetime) -> bool:
+        """Does it come first, by the order of the queue?"""
+        return (self.since, self.contact_id) < (since, contact_id)
+
+
+class Rows:
+    """What several invariants read: the newest so many records, and who is next in the queues."""
+
+    def __init__(self, records: int) -> None:
+        self._count = records
+
+    @cached_property
+    def records(self) -> list[DecisionRecord]:
+        """Oldest first, each with its contact. Read backwards by the primary key."""
+        newest = DecisionRecord.objects.select_related("contact").defer("contact__message")
+        return list(newest.order_by("-pk")[: self._count])[::-1]
+
+    @cached_property
+    def next_ones(self) -> dict[int, NextOne]:
+        """By source, where the queue moves by itself. One look into two indexes per source."""
+        waiting = Contact.objects.filter(WAITING, source=OuterRef("pk"))
+        oldest = waiting.order_by("waiting_since", "pk").values("pk")[:1]
+        sources = Source.objects.filter(auto_assign_waiting=True).order_by()
+        since = DecisionRecord.objects.filter(
+            contact=OuterRef("pk"), operator_id=None, created_at=OuterRef("waiting_since")
+        )
+        contacts = (
+            Contact.objects.filter(pk__in=sources.annotate(one=Subquery(oldest)).values("one"))
+            .select_related("source")
+            .annotate(parked=Subquery(since.order_by("-pk").values("pk")[:1]))
+            .order_by("source")
+        )
+        return {
+            each.source_id: NextOne(each.pk, each.source, each.waiting_since, each.parked)
+            for each in contacts
+            if each.waiting_since
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """`breaches` names what breaks it, `advice` what to do then, if anything.
+
+    `passing`: another transaction may be on its way to mend it, so it takes two looks.
+    """
+
+    name: str
+    claim: str
+    breaches: Callable[[Rows], list[str]]
+    advice: str = ""
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    invariant: Invariant
+    breaches: list[str]
+    seconds: float
+
+
+def check_all(
+    *, records: int, pause: Callable[[], None] = lambda: time.sleep(SECOND_LOOK)
+) -> list[Result]:
+    """Look at every invariant, and once more, after the pause, where that is needed.
+
+    `records` is how many of the newest decision records are read.
+    """
+    with one_moment():
+        results = _look(INVARIANTS, records)
+    doubtful = [each.invariant for each in results if each.breaches and each.invariant.passing]
+    if not doubtful:
+        return results
+    pause()
+    with one_moment():
+        again = {each.invariant.name: each for each in _look(doubtful, records)}
+    return [
+        replace(each, breaches=[one for one in each.breaches if one in second.breaches])
+        if (second := again.get(each.invariant.name))
+        else each
+        for each in results
+    ]
+
+
+def _look(invariants: Collection[Invariant], records: int) -> list[Result]:
+    rows, results = Rows(records), []
+    for invariant in invariants:
+        began = time.perf_counter()
+        breaches = invariant.breaches(rows)
+        results.append(Result(invariant, breaches, time.perf_counter() - began))
+    return results
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Let everything inside see the same moment, and nobody wait for it.
+
+    Inside a transaction of the caller's it is that one's moment.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield
+    else:
+        # Not `atomic`, which takes SQLite's only write lock at once.
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+
+
+def limits_were_kept(rows: Rows) -> list[str]:
+    """I1: whoever was chosen by the rules was below the limit, and force was a person's.
+
+    As of each decision: whoever is above it now may owe that to a lower limit since.
+    """
+
+    def holds(record: DecisionRecord) -> bool:
+        if record.forced:
+            return record.kind == Kind.MANUAL
+        chosen = _chosen(record)
+        return chosen is None or chosen["current_load"] < chosen["max_active_contacts"]
+
+    return _failing(rows.records, holds)
+
+
+def loads_are_counts(rows: Rows) -> list[str]:
+    """I2: the load that everybody reads is what is counted from the side of the contacts.
+
+    By the partial index of the open ones, once per operator and once over all.
+    """
+    opened = Contact.objects.filter(OPEN, operator__isnull=False).order_by()
+    counted = dict(opened.values_list("operator").annotate(count=Count("pk")))
+    shown = {
+        each.pk: each.current_load  # type: ignore[attr-defined]  # annotated
+        for each in with_load(Operator.objects.order_by())
+    }
+    return [
+        f"operator {pk} ({shown.get(pk)} shown, {counted.get(pk, 0)} open)"
+        for pk in sorted(shown.keys() | counted.keys())
+        if shown.get(pk) != counted.get(pk, 0)
+    ]
+
+
+def nobody_waits_in_vain(rows: Rows) -> list[str]:
+    """I3: where the queue moves by itself, it stands because nobody can take its oldest.
+
+    Of a queue only its oldest is read. A long one goes out in several transactions, each of which
+    leaves another oldest behind: seen twice, that is no breach.
+    """
+    why = causes([each.source for each in rows.next_ones.values()])
+    return [
+        f"contact {each.contact_id} in {each.source.code}"
+        for pk, each in rows.next_ones.items()
+        if why[pk] == Cause.IN_TURN
+    ]
+
+
+def choices_replay(rows: Rows) -> list[str]:
+    """I4: whoever was chosen by the rules was among the candidates, neither passed over nor the
+    one whose contacts were released, and would be chosen again.
+    """
+
+    def holds(record: DecisionRecord) -> bool:
+        if not _is_by_rules(record):
+            return True
+        chosen = record.operator_id
+        passed_over = {each["operator_id"] for each in record.skipped}
+        if record.kind == Kind.RELEASE:
+            passed_over.add(record.previous_operator_id)
+        if _chosen(record) is None or chosen in passed_over:
+            return False
+        if record.strategy not in STRATEGIES:
+            return True
+        return replay(record.strategy, record.candidates, record.draw) == chosen
+
+    return _failing(rows.records, holds)
+
+
+def open_ones_are_whole(rows: Rows) -> list[str]:
+    """I5: open contacts have no closing time and wait exactly when nobody has them; closed ones
+    neither wait nor lack that time.
+
+    The open and the waiting ones are looked at, by their partial indexes; for all others the
+    constraints speak.
+    """
+    wrong = Q(closed_at__isnull=False) | (Q(operator__isnull=True) ^ Q(waiting_since__isnull=False))
+    in_vain = ~OPEN | Q(operator__isnull=False)
+    ids = {
+        *Contact.objects.filter(OPEN).filter(wrong).values_list("pk", flat=True),
+        *Contact.objects.filter(WAITING).filter(in_vain).values_list("pk", flat=True),
+    }
+    missing = [f"no {name}" for name in missing_checks(Contact)]
+    return [f"contact {pk}" for pk in sorted(ids)] + missing
+
+
+def keys_are_unique(rows: Rows) -> list[str]:
+    """I6: what there may be only once is held to that by the database.
+
+    A search for doubles would read every row; the constraint has done so.
+    """
+    once = (Lead, Source, Assignment, Rotation, IdempotencyKey)
+    return [each for model in once for each in missing_uniqueness(model)]
+
+
+def nobody_was_overtaken(rows: Rows) -> list[str]:
+    """I8: since the oldest who waits in a source came to wait, the rules gave nobody younger of
+    that source to an operator.
+
+    Ids tell the order, not times: they are given under the locks. Out of the queue a contact may
+    go for as long as its own wait began earlier, if the records read go back to that.
+    """
+    began: dict[int, datetime] = {}
+    breaches = []
+    for record in rows.records:
+        pk, since = record.contact_id, began.get(record.contact_id)
+        oldest = rows.next_ones.get(record.source_id)
+        if _is_by_rules(record) and oldest and oldest.parked and oldest.parked < record.pk:
+            if record.kind == Kind.WAITING:
+                overtakes = since is not None and oldest.is_before(pk, since)
+            else:
+                overtakes = record.auto_assign_waiting
+            if overtakes:
+                breaches.append(f"{_named(record)} before contact {oldest.contact_id}")
+        if record.operator_id:
+            began.pop(pk, None)
+        else:
+            began.setdefault(pk, record.created_at)
+    return breaches
+
+
+def records_add_up(rows: Rows) -> list[str]:
+    """Each record agrees with itself, and the newest of each contact names who has it.
+
+    A contact without a record is older than they are, or its records have been pruned.
+    """
+    newest = {record.contact_id: record for record in rows.records}
+
+    def holds(record: DecisionRecord) -> bool:
+        return _agrees_with_itself(record) and (
+            newest[record.contact_id] is not record or _agrees_with_contact(record)
+        )
+
+    return _failing(rows.records, holds)
+
+
+def _agrees_with_itself(record: DecisionRecord) -> bool:
+    shares = [each["share"] for each in record.candidates]
+    if shares and not isclose(sum(shares), 1):
+        return False
+    if not _is_by_rules(record):
+        return record.draw is None and not record.odds
+    chosen = _chosen(record)
+    certain = chosen is not None and chosen["share"] == 1
+    weights = [f"{each['operator_id']}:{each['weight']}" for each in record.candidates]
+    by_weight = record.strategy == WEIGHTED_RANDOM
+    return (certain or record.draw is not None) and record.odds == ",".join(weights) * by_weight
+
+
+def _agrees_with_contact(record: DecisionRecord) -> bool:
+    """An operator who is deleted is taken out of what is closed."""
+    has = record.contact.operator_id
+    return has == record.operator_id or (has is None and not record.contact.is_open)
+
+
+def _is_by_rules(record: DecisionRecord) -> bool:
+    """Did the rules of the source give the contact to somebody?
+
+    A reassignment that finds nobody else can name the operator with whom the contact stays.
+    """
+    stays = record.kind == Kind.REASSIGN and record.operator_id == record.previous_operator_id
+    return bool(record.strategy and record.operator_id and not stays)
+
+
+def _chosen(record: DecisionRecord) -> dict[str, Any] | None:
+    """The candidate whom the rules gave the contact; None: nobody, or no candidate."""
+    mine = (each for each in record.candidates if each["operator_id"] == record.operator_id)
+    return next(mine, None) if _is_by_rules(record) else None
+
+
+def _failing(
+    records: Collection[DecisionRecord], holds: Callable[[DecisionRecord], bool]
+) -> list[str]:
+    """The records of which it does not hold, or which cannot even be read."""
+
+    def fails(record: DecisionRecord) -> bool:
+        try:
+            return not holds(record)
+        except (LookupError, TypeError, ArithmeticError):
+            return True
+
+    return [_named(record) for record in records if fails(record)]
+
+
+def _named(record: DecisionRecord) -> str:
+    return f"record {record.pk} of contact {record.contact_id}"
+
+
+INVARIANTS = (
+    Invariant("I1", "nobody got a contact beyond the limit, save by force", limits_were_kept),
+    Invariant("I2", "each load shown is the number of open contacts", loads_are_counts),
+    Invariant(
+        "I3",
+        "no contact waits beside an available operator",
+        nobody_waits_in_vain,
+        advice="run manage.py distribute_waiting",
+        passing=True,
+    ),
+    Invariant("I4", "everybody chosen was a candidate, and the choice replays", choices_replay),
+    Invariant(
+        "I5", "what is open has no closing time, and waits or is answered", open_ones_are_whole
+    ),
+    Invariant("I6", "leads, assignments, rotations and keys are unique", keys_are_unique),
+    Invariant("I8", "nobody was handed out before an older one who waits", nobody_was_overtaken),
+    Invariant("records", "each adds up, and the newest names who has the contact", records_add_up),
+)
