@@ -16,12 +16,21 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Service:
     """gunicorn on a free port of loopback, on the database of this URL."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        workers: int = 2,
+        threads: int = 8,
+        application: str = "crm_project.wsgi",
+    ) -> None:
+        self.application = application
         self.environment = os.environ | {
             "DATABASE_URL": database_url,
             "CRM_DOTENV": os.devnull,
             "CRM_SECRET_KEY": "k" * 50,
-            "CRM_WORKERS": "2",
+            "CRM_WORKERS": str(workers),
+            "CRM_THREADS": str(threads),
             "HOST": "127.0.0.1",
         }
         with socket.socket() as free:
@@ -30,15 +39,21 @@ class Service:
         self.environment["PORT"] = str(self.port)
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def manage(self, *command: str) -> None:
-        subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True
+    def manage(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command of manage.py; `check`: raise CalledProcessError where it fails."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=self.environment,
+            check=check,
+            capture_output=True,
+            text=True,
         )
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "crm_project.wsgi"],
+            [sys.executable, "-m", "gunicorn", self.application],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.DEVNULL,
