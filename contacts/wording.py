@@ -70,7 +70,7 @@ def _assigned(decision: Decision, chosen: Candidate) -> str:
     whole = sum(each.weight for each in decision.candidates)
     return text % {
         "name": chosen.name,
-        "share": number_format(100 * chosen.weight / whole, decimal_pos=1),
+        "share": number_format(round(100 * chosen.weight / whole, 1), decimal_pos=1),
         "weight": chosen.weight,
         "sum": whole,
         "load": chosen.load,
