@@ -9,16 +9,15 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from math import isclose
-from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Q
 
 from contacts.distribution import STRATEGIES, WEIGHTED_RANDOM
+from contacts.evidence import Record, Rows
 from contacts.history import Kind, replay
-from contacts.models import OPEN, WAITING, Contact, DecisionRecord, IdempotencyKey, Rotation
+from contacts.models import OPEN, WAITING, Contact, IdempotencyKey, Rotation
 from contacts.selectors import with_load
 from contacts.waiting import Cause, causes
 from crm_project.constraints import missing_checks, missing_uniqueness
@@ -28,56 +27,6 @@ from sources.models import Assignment, Source
 
 # Seconds before what may have been caught between two transactions is looked at again.
 SECOND_LOOK = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class NextOne:
-    """The oldest who waits in a source; `parked` is the id of the record since which it does,
-    None where none is kept.
-    """
-
-    contact_id: int
-    source: Source
-    since: datetime
-    parked: int | None
-
-    def is_before(self, contact_id: int, since: datetime) -> bool:
-        """Does it come first, by the order of the queue?"""
-        return (self.since, self.contact_id) < (since, contact_id)
-
-
-class Rows:
-    """What several invariants read: the newest so many records, and who is next in the queues."""
-
-    def __init__(self, records: int) -> None:
-        self._count = records
-
-    @cached_property
-    def records(self) -> list[DecisionRecord]:
-        """Oldest first, each with its contact. Read backwards by the primary key."""
-        newest = DecisionRecord.objects.select_related("contact").defer("contact__message")
-        return list(newest.order_by("-pk")[: self._count])[::-1]
-
-    @cached_property
-    def next_ones(self) -> dict[int, NextOne]:
-        """By source, where the queue moves by itself. One look into two indexes per source."""
-        waiting = Contact.objects.filter(WAITING, source=OuterRef("pk"))
-        oldest = waiting.order_by("waiting_since", "pk").values("pk")[:1]
-        sources = Source.objects.filter(auto_assign_waiting=True).order_by()
-        since = DecisionRecord.objects.filter(
-            contact=OuterRef("pk"), operator_id=None, created_at=OuterRef("waiting_since")
-        )
-        contacts = (
-            Contact.objects.filter(pk__in=sources.annotate(one=Subquery(oldest)).values("one"))
-            .select_related("source")
-            .annotate(parked=Subquery(since.order_by("-pk").values("pk")[:1]))
-            .order_by("source")
-        )
-        return {
-            each.source_id: NextOne(each.pk, each.source, each.waiting_since, each.parked)
-            for each in contacts
-            if each.waiting_since
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +110,10 @@ def limits_were_kept(rows: Rows) -> list[str]:
     As of each decision: whoever is above it now may owe that to a lower limit since.
     """
 
-    def holds(record: DecisionRecord) -> bool:
+    def holds(record: Record) -> bool:
         if record.forced:
             return record.kind == Kind.MANUAL
-        chosen = _chosen(record)
+        chosen = record.chosen()
         return chosen is None or chosen["current_load"] < chosen["max_active_contacts"]
 
     return _failing(rows.records, holds)
@@ -207,14 +156,14 @@ def choices_replay(rows: Rows) -> list[str]:
     one whose contacts were released, and would be chosen again.
     """
 
-    def holds(record: DecisionRecord) -> bool:
-        if not _is_by_rules(record):
+    def holds(record: Record) -> bool:
+        if not record.is_by_rules:
             return True
         chosen = record.operator_id
         passed_over = {each["operator_id"] for each in record.skipped}
         if record.kind == Kind.RELEASE:
             passed_over.add(record.previous_operator_id)
-        if _chosen(record) is None or chosen in passed_over:
+        if record.chosen() is None or chosen in passed_over:
             return False
         if record.strategy not in STRATEGIES:
             return True
@@ -261,13 +210,13 @@ def nobody_was_overtaken(rows: Rows) -> list[str]:
     for record in rows.records:
         pk, since = record.contact_id, began.get(record.contact_id)
         oldest = rows.next_ones.get(record.source_id)
-        if _is_by_rules(record) and oldest and oldest.parked and oldest.parked < record.pk:
+        if record.is_by_rules and oldest and oldest.parked and oldest.parked < record.id:
             if record.kind == Kind.WAITING:
                 overtakes = since is not None and oldest.is_before(pk, since)
             else:
                 overtakes = record.auto_assign_waiting
             if overtakes:
-                breaches.append(f"{_named(record)} before contact {oldest.contact_id}")
+                breaches.append(f"{record} before contact {oldest.contact_id}")
         if record.operator_id:
             began.pop(pk, None)
         else:
@@ -282,7 +231,7 @@ def records_add_up(rows: Rows) -> list[str]:
     """
     newest = {record.contact_id: record for record in rows.records}
 
-    def holds(record: DecisionRecord) -> bool:
+    def holds(record: Record) -> bool:
         return _agrees_with_itself(record) and (
             newest[record.contact_id] is not record or _agrees_with_contact(record)
         )
@@ -290,56 +239,36 @@ def records_add_up(rows: Rows) -> list[str]:
     return _failing(rows.records, holds)
 
 
-def _agrees_with_itself(record: DecisionRecord) -> bool:
+def _agrees_with_itself(record: Record) -> bool:
     shares = [each["share"] for each in record.candidates]
     if shares and not isclose(sum(shares), 1):
         return False
-    if not _is_by_rules(record):
+    if not record.is_by_rules:
         return record.draw is None and not record.odds
-    chosen = _chosen(record)
-    certain = chosen is not None and chosen["share"] == 1
+    chosen, by_weight = record.chosen(), record.strategy == WEIGHTED_RANDOM
+    certain = not by_weight and (chosen is None or chosen["share"] == 1)
     weights = [f"{each['operator_id']}:{each['weight']}" for each in record.candidates]
-    by_weight = record.strategy == WEIGHTED_RANDOM
-    return (certain or record.draw is not None) and record.odds == ",".join(weights) * by_weight
+    odds = ",".join(weights) if by_weight else ""
+    return (certain or record.draw is not None) and record.odds == odds
 
 
-def _agrees_with_contact(record: DecisionRecord) -> bool:
+def _agrees_with_contact(record: Record) -> bool:
     """An operator who is deleted is taken out of what is closed."""
-    has = record.contact.operator_id
-    return has == record.operator_id or (has is None and not record.contact.is_open)
+    has = record.contact__operator
+    closed = record.contact__status == Contact.Status.CLOSED
+    return has == record.operator_id or (closed and has is None)
 
 
-def _is_by_rules(record: DecisionRecord) -> bool:
-    """Did the rules of the source give the contact to somebody?
-
-    A reassignment that finds nobody else can name the operator with whom the contact stays.
-    """
-    stays = record.kind == Kind.REASSIGN and record.operator_id == record.previous_operator_id
-    return bool(record.strategy and record.operator_id and not stays)
-
-
-def _chosen(record: DecisionRecord) -> dict[str, Any] | None:
-    """The candidate whom the rules gave the contact; None: nobody, or no candidate."""
-    mine = (each for each in record.candidates if each["operator_id"] == record.operator_id)
-    return next(mine, None) if _is_by_rules(record) else None
-
-
-def _failing(
-    records: Collection[DecisionRecord], holds: Callable[[DecisionRecord], bool]
-) -> list[str]:
+def _failing(records: Collection[Record], holds: Callable[[Record], bool]) -> list[str]:
     """The records of which it does not hold, or which cannot even be read."""
 
-    def fails(record: DecisionRecord) -> bool:
+    def fails(record: Record) -> bool:
         try:
             return not holds(record)
         except (LookupError, TypeError, ArithmeticError):
             return True
 
-    return [_named(record) for record in records if fails(record)]
-
-
-def _named(record: DecisionRecord) -> str:
-    return f"record {record.pk} of contact {record.contact_id}"
+    return [str(record) for record in records if fails(record)]
 
 
 INVARIANTS = (

@@ -65,6 +65,9 @@ class Report:
             "rate_per_hour": workload.rate and workload.rate * 3600,
             "handling": "exponential" if workload.mean_handling else "observed",
             "handling_seconds_mean": workload.mean_handling,
+            "contacts_of_the_period": len(self.history.arrivals),
+            "handling_times_known": len(self.history.observed),
+            "other_contacts": len(self.history.busy),
             "today": today,
             "changed": changed[0] if changed else None,
             "assumptions": self.assumptions(),
@@ -93,15 +96,15 @@ class Report:
         return points
 
     def _heading(self) -> list[str]:
-        experiment, days = self.experiment, f"{self.history.seconds / 86400:.3g} days"
-        since = timezone.localtime(self.history.since)
-        period = days if experiment.workload.rate else f"the {days} since {since:%Y-%m-%d %H:%M}"
+        experiment, length = self.experiment, _duration(self.history.seconds)
+        since = f"{timezone.localtime(self.history.since):%Y-%m-%d %H:%M}"
+        period = length if experiment.workload.rate else f"the {length} since {since}"
         strategies = ARROW.join(dict.fromkeys(each.strategy for each in experiment.scenarios))
         sides = "as today → changed" if len(experiment.scenarios) > 1 else "as today"
         return [
             f"{self.source.name} ({self.source.code}), {strategies}: {sides}, over {period}",
-            f"Runs: {experiment.runs}, seed {experiment.seed}. Given are the mean and, in brackets,"
-            " the range of nine runs in ten.",
+            f"Runs: {experiment.runs}, seed {experiment.seed}. The figures are the mean and, in"
+            " brackets, the range of nine runs in ten.",
         ]
 
     def _operators(self) -> list[list[str]]:
@@ -129,7 +132,7 @@ class Report:
         if rate := self.experiment.workload.rate:
             hourly = f"{rate * 3600:g} an hour"
             return f"Contacts come at random (Poisson), {hourly}, day and night, from new leads."
-        return f"The {len(self.history.arrivals)} contacts come at the moments when they came."
+        return f"The same {len(self.history.arrivals)} contacts come, at the same moments."
 
     def _on_handling(self) -> str:
         workload, known = self.experiment.workload, len(self.history.observed)
@@ -140,17 +143,23 @@ class Report:
         if workload.rate:
             return f"Each is open for as long as one of {known} closed ones, by lot: {measured}."
         unknown = len(self.history.arrivals) - known
-        lots = f" Of {unknown}, still open or never handed out, it is drawn from the other {known}."
+        lots = (
+            f" For {unknown}, still open or never handed out, it is drawn from the other {known}."
+        )
         as_it_was = f"Each is open for as long as it was, whoever has it: {measured}."
         return as_it_was + lots * bool(unknown)
 
     def _on_other_contacts(self) -> str:
         if not self.history.busy:
             return "Nobody has any other contacts, nor any open at the start."
+        today, last = self.experiment.scenarios[0], self.experiment.scenarios[-1]
+        staying = {each.operator_id for each in last.team}
+        gone = any(each.operator_id not in staying for each in today.team)
         return (
-            f"{len(self.history.busy)} other contacts of the operators, of other sources or older,"
-            " take places when and for as long as they did, above a limit too. A removed"
-            " operator's are left out."
+            f"The operators' other contacts, of other sources or older ({len(self.history.busy)}),"
+            " take places when and for as long as they did, above a limit too."
+            + " A removed operator's are left out."
+            * gone
         )
 
 
@@ -195,14 +204,14 @@ def _count(number: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """In the two largest units that say something."""
+    """In the units that people would say it in."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"
     if minutes < 90:
         return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+    return f"{hours} h {rest:02} min" if hours < 48 else f"{hours / 24:.1f} days"
 
 
 def _ranged(

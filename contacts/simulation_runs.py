@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from statistics import fmean
 from typing import Generic, TypeVar
 
 from contacts.simulation import Log, Scenario, Workload, replay
@@ -155,7 +156,7 @@ def _estimates(runs: Sequence[dict[int, float]]) -> dict[int, Estimate]:
 
 def estimate(values: Sequence[float]) -> Estimate:
     """The estimate from what the runs gave, at least one."""
-    return Estimate(sum(values) / len(values), quantile(values, 0.05), quantile(values, 0.95))
+    return Estimate(fmean(values), quantile(values, 0.05), quantile(values, 0.95))
 
 
 def quantile(values: Iterable[float], share: float) -> float:

@@ -6,7 +6,7 @@ anew, so that a slip in the one is not a slip in the other.
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -59,9 +59,7 @@ class Ledger:
     turns: defaultdict = field(default_factory=lambda: defaultdict(Counter))
     drawn: list[float] = field(default_factory=list)
     seen: int = 0  # the newest decision that was looked at
-
-    def pass_time(self, seconds):
-        self.now += timedelta(seconds=seconds)
+    at_rest: bool = True  # else somebody was killed while handing out
 
     # --- what is so ---------------------------------------------------------------------------
 
@@ -106,7 +104,7 @@ class Ledger:
         """Enter the decisions made since the last time, each judged by what was so before it.
 
         `expected` are pairs of contact and kind that must be decided first and in this order;
-        whatever follows, or comes before arrivals, serves the queue.
+        whatever follows, or comes before arrivals, serves the queue. Returns how many there were.
         """
         records = list(DecisionRecord.objects.filter(pk__gt=self.seen).order_by("pk"))
         asked = [(each.contact_id, each.kind) for each in records if each.kind != "waiting"]
@@ -119,6 +117,7 @@ class Ledger:
         draws = [each.draw for each in records if each.draw is not None]
         assert draws == self.drawn, "each draw decides once, in its turn"
         self.drawn.clear()
+        return len(records)
 
     def _enter(self, record):
         case = self.cases[record.contact_id]
@@ -161,10 +160,12 @@ class Ledger:
 
     def _judge_the_turn(self, record):
         """I8, and over all sources of whoever takes it."""
-        sources = {source for operator, source in self.weights if operator == record.operator_id}
-        auto = {source for source in sources if self.channels[source].auto}
         assert record.operator_id, "nobody is handed out to nobody"
-        assert self.queue(*auto, record.source_id)[0] == record.contact_id, "I8"
+        assert self.queue(record.source_id)[0] == record.contact_id, "I8"
+        if self.at_rest:
+            theirs = {source for who, source in self.weights if who == record.operator_id}
+            auto = {source for source in theirs if self.channels[source].auto}
+            assert self.queue(*auto, record.source_id)[0] == record.contact_id, "the oldest of all"
 
     def _choice(self, record, case):
         """Who has to get it; None: it waits, or stays. Compares all that was recorded."""

@@ -194,6 +194,16 @@ def test_no_depth_of_the_body_is_a_crash(api, path, depth):
     assert response.status_code in (200, 400)
 
 
+def test_a_body_that_can_be_read_but_not_written_is_refused(send, monkeypatch):
+    """Reading and writing JSON do not reach equally deep in every Python."""
+
+    def too_deep(body):
+        raise RecursionError
+
+    monkeypatch.setattr(idempotency, "fingerprint", too_deep)
+    assert code_of(send(ONE)) == (400, "parse_error", None)
+
+
 @pytest.mark.parametrize("hours", [24, 48])
 def test_a_key_is_kept_for_the_hours_of_the_setting(send, settings, hours):
     settings.IDEMPOTENCY_HOURS = hours

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from itertools import pairwise
 from math import factorial, sqrt
 from statistics import mean, quantiles
 
@@ -274,10 +275,7 @@ def test_a_quantile_is_what_python_says(values):
 
 def test_the_arrivals_of_a_rate_are_a_poisson_process():
     arrivals = Workload(10_000.0, rate=1.0, mean_handling=5.0).sample(random.Random(1))
-    gaps = [
-        after.at - before.at
-        for (before, _), (after, _) in zip(arrivals, arrivals[1:], strict=False)
-    ]
+    gaps = [after.at - before.at for (before, _), (after, _) in pairwise(arrivals)]
     assert len(arrivals) == pytest.approx(10_000, abs=4 * 100)
     # Exponential: as many gaps above their mean as e⁻¹ says.
     assert mean(gap > 1 for gap in gaps) == pytest.approx(0.368, abs=0.02)

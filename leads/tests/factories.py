@@ -4,7 +4,7 @@ from leads.models import Lead
 
 
 class LeadFactory(factory.django.DjangoModelFactory):
-    external_id = factory.Sequence(lambda number: f"lead:{number}")
+    external_id = factory.Sequence(lambda number: f"client:{number}")
 
     class Meta:
         model = Lead
