@@ -21,7 +21,6 @@ from crm_project.api.fields import (
 )
 from crm_project.api.filters import LARGEST_ID
 from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
-from crm_project.api.schema import ErrorSerializer
 from crm_project.errors import invalid
 from leads.models import Lead
 from leads.serializers import LeadSerializer
@@ -29,7 +28,6 @@ from leads.services import Profile
 from sources.models import Source
 
 LEAD_CONTACTS = 1000
-MOST_IN_BULK = 1000
 
 
 class ContactSerializer(ModelSerializer):
@@ -211,25 +209,6 @@ class ReassignSerializer(serializers.Serializer):
         help_text="null: by distribution among the others.",
     )
     force = BooleanField(default=False, help_text="Exceed the operator's limit.")
-
-
-class BulkSerializer(serializers.Serializer):
-    contacts = serializers.ListField(
-        child=serializers.JSONField(),
-        min_length=1,
-        max_length=MOST_IN_BULK,
-        help_text="Each as for `POST /contacts`.",
-    )
-
-
-class BulkResultSerializer(serializers.Serializer):
-    index = serializers.IntegerField(help_text="From 0, in the order given.")
-    contact = CreatedContactSerializer(required=False)
-    errors = ErrorSerializer(many=True, required=False)
-
-
-class BulkResultsSerializer(serializers.Serializer):
-    results = BulkResultSerializer(many=True)
 
 
 class ActorSerializer(serializers.Serializer):

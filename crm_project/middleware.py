@@ -17,7 +17,7 @@ SLASHED = ("/admin/", "/static/")
 class BodyLimitMiddleware:
     """Refuse a body that is too large, or of unknown length, before anybody reads it.
 
-    Django's own limit does not hold for bodies that are read as a stream, as DRF does.
+    Django's own limit is one for all paths, and is met only when a view reads the body.
     """
 
     def __init__(self, get_response: Handler) -> None:

@@ -3,7 +3,7 @@
 Lock order: a lead comes before operators and contacts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 
@@ -41,19 +41,24 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     ]
     # Conflicts are ignored rather than caught: an error would spoil the whole transaction.
     Lead.objects.bulk_create(new, ignore_conflicts=True)
-    leads = Lead.objects.filter(external_id__in=profiles).order_by("external_id")
-    return {lead.external_id: _fill_empty(lead, profiles[lead.external_id]) for lead in leads}
+    leads = list(Lead.objects.filter(external_id__in=profiles))
+    lacking = [lead.pk for lead in leads if _missing(lead, profiles[lead.external_id])]
+    filled = _fill_empty(lacking, profiles)
+    return {lead.external_id: filled.get(lead.pk, lead) for lead in leads}
 
 
-def _fill_empty(lead: Lead, profile: Profile) -> Lead:
-    if not _missing(lead, profile):
-        return lead
-    locked = Lead.objects.select_for_update(no_key=True).get(pk=lead.pk)
-    missing = _missing(locked, profile)
-    for name in missing:
-        setattr(locked, name, getattr(profile, name))
-    locked.save(update_fields=missing)
-    return locked
+def _fill_empty(ids: Collection[int], profiles: Mapping[str, Profile]) -> dict[int, Lead]:
+    """These leads as they are now, locked in order, with what was empty filled."""
+    if not ids:
+        return {}
+    locked = Lead.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+    leads = {lead.pk: lead for lead in locked}
+    for lead in leads.values():
+        profile = profiles[lead.external_id]
+        for name in _missing(lead, profile):
+            setattr(lead, name, getattr(profile, name))
+    Lead.objects.bulk_update(leads.values(), [field.name for field in fields(Profile)])
+    return leads
 
 
 def _missing(lead: Lead, profile: Profile) -> list[str]:
