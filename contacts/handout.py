@@ -112,6 +112,9 @@ class Handout:
         if operator:
             self.available.give(operator.pk)
             self._remember(contact, operator)
+        elif (known := self._latest.get(contact.lead_id)) and known.contact_id == contact.pk:
+            # Nobody has it any more: who had the lead before that, the database tells.
+            del self._latest[contact.lead_id]
         self.note(contact, decision, kind=kind, previous=previous, forced=forced)
 
     def _remember(self, contact: Contact, operator: Operator) -> None:

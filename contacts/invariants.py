@@ -180,10 +180,9 @@ def open_ones_are_whole(rows: Rows) -> list[str]:
     constraints speak.
     """
     wrong = Q(closed_at__isnull=False) | (Q(operator__isnull=True) ^ Q(waiting_since__isnull=False))
-    in_vain = ~OPEN | Q(operator__isnull=False)
     ids = {
         *Contact.objects.filter(OPEN).filter(wrong).values_list("pk", flat=True),
-        *Contact.objects.filter(WAITING).filter(in_vain).values_list("pk", flat=True),
+        *Contact.objects.filter(WAITING).exclude(OPEN).values_list("pk", flat=True),
     }
     missing = [f"no {name}" for name in missing_checks(Contact)]
     return [f"contact {pk}" for pk in sorted(ids)] + missing

@@ -184,8 +184,13 @@ class Desk:
 
     def _hand_out(self, now: float) -> None:
         """Oldest first, for as long as somebody can take one."""
-        while self._waiting and (chosen := self._choose(self._waiting[0][0].lead)):
-            arrival, handling = self._waiting.popleft()
+        # To ask for a choice where all are full would be right, too, but slow.
+        while self._waiting and len(self._full_since) < len(self.team):
+            arrival, handling = self._waiting[0]
+            chosen = self._choose(arrival.lead)
+            if chosen is None:
+                return
+            self._waiting.popleft()
             operator_id, closed = chosen.operator_id, now + handling
             self._handings.append(Handing(arrival.at, operator_id, now, closed))
             self._load(operator_id, 1, now)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from io import StringIO
 
 import pytest
@@ -15,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from contacts.invariants import INVARIANTS, check_all
 from contacts.models import Contact, DecisionRecord, IdempotencyKey
 from contacts.services import change_status, reassign_contact
-from contacts.staffing import change_operator, fill_waiting
+from contacts.staffing import assign, change_operator, fill_waiting, release_operator
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from operators.models import Operator
@@ -225,11 +226,9 @@ class TestI4:
         assert list(broken()) == ["I4"]
 
     def test_a_choice_of_somebody_who_was_no_candidate(self):
-        source = SourceFactory(strategy="least_loaded")
-        record = handed_out(source)
-        stranger = serve(source)
+        record, stranger = handed_out(), OperatorFactory()
         Contact.objects.filter(pk=record.contact_id).update(operator=stranger)
-        change(record, operator_id=stranger.pk)
+        change(record, operator_id=stranger.pk, strategy="sticky", odds="", draw=None)
         assert list(broken()) == ["I4"]
 
     def test_a_release_to_the_same_operator(self):
@@ -352,8 +351,7 @@ class TestI8:
     def test_a_newcomer_before_one_who_waits(self, overtaken):
         waits, record = overtaken
         change(record, auto_assign_waiting=True)
-        breach = f"record {record.pk} of contact {record.contact_id} before contact {waits.pk}"
-        assert broken() == {"I8": [breach]}
+        assert broken() == {"I8": [overtaking(record.contact, waits)]}
 
     def test_not_where_the_queue_was_not_to_be_obeyed(self, overtaken):
         assert broken(never) == {}
@@ -374,14 +372,35 @@ class TestI8:
         held, _ = arrive(source)
         older, _ = arrive(source, "older")
         younger, _ = arrive(source, "younger")
-        rows = Contact.objects.filter(pk=older.pk)
-        rows.update(waiting_since=younger.created_at.replace(year=2100))
-        change_status(held.pk, status="closed")
-        assert broken(never) == {}
-        rows.update(waiting_since=older.waiting_since)
-        record = younger.decisions.first()
-        breach = f"record {record.pk} of contact {younger.pk} before contact {older.pk}"
-        assert broken() == {"I8": [breach]}
+        with postponed(older):
+            change_status(held.pk, status="closed")
+            assert broken(never) == {}
+        assert broken() == {"I8": [overtaking(younger, older)]}
+
+    def test_one_who_waits_anew_and_goes_before_one_who_waited_meanwhile(self):
+        source = SourceFactory()
+        anew, _ = arrive(source, "anew")
+        operator = OperatorFactory(max_active_contacts=1)
+        assign(operator_id=operator.pk, source_id=source.pk, weight=1)
+        older, _ = arrive(source, "older")
+        release_operator(operator.pk, deactivate=True)
+        with postponed(older):
+            change_operator(operator, {"is_active": True})
+        assert broken() == {"I8": [overtaking(anew, older)]}
+
+
+@contextmanager
+def postponed(contact):
+    """Let a contact that waits be the last in the queue for a while."""
+    rows = Contact.objects.filter(pk=contact.pk)
+    rows.update(waiting_since=contact.waiting_since.replace(year=2100))
+    yield
+    rows.update(waiting_since=contact.waiting_since)
+
+
+def overtaking(contact, older):
+    record = contact.decisions.first()
+    return f"record {record.pk} of contact {contact.pk} before contact {older.pk}"
 
 
 class TestRecords:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from contacts.models import Rotation
-from contacts.services import Inquiry, change_status, create_contacts
+from contacts.services import Inquiry, change_status, create_contacts, reassign_contact
 from contacts.staffing import change_operator, delete_operator
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, owner, serve
@@ -115,3 +115,16 @@ def test_of_two_contacts_of_one_moment_the_second_is_the_latest():
     delete_operator(leaving)
     assert (owner(earlier), first.contacts.count()) == (last, 0)
     assert arrive(source, draw=lambda: 0.0)[0].operator == last
+
+
+@pytest.mark.parametrize("sticky", [False, True])
+def test_who_gave_a_contact_up_is_no_longer_its_leads_latest(sticky):
+    here, there = SourceFactory(sticky=sticky), SourceFactory(sticky=True)
+    operator = serve(here, max_active_contacts=1)
+    AssignmentFactory(source=there, operator=operator)
+    held, _ = arrive(here)
+    waits, _ = arrive(there)
+    here.assignments.all().delete()
+    reassign_contact(held.pk)  # it waits from now on, and frees the operator for the other one
+    record = waits.decisions.first()
+    assert (record.operator_id, record.strategy) == (operator.pk, "weighted_random")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contacts import availability
 from contacts.models import Contact
 from contacts.services import (
     ContactClosed,
@@ -216,6 +217,20 @@ class TestReassign:
     def test_a_closed_contact_is_refused(self):
         with pytest.raises(ContactClosed):
             reassign_contact(ContactFactory(status="closed").pk)
+
+
+def test_an_operator_assigned_too_late_to_be_locked_is_no_candidate(monkeypatch):
+    source = SourceFactory()
+    mine = serve(source)
+
+    def assign_one_more(source_ids):
+        serve(source, weight=1000)
+        return assignments_with_load(source_ids)
+
+    assignments_with_load = availability.assignments_with_load
+    monkeypatch.setattr(availability, "assignments_with_load", assign_one_more)
+    contact, decision = arrive(source, draw=lambda: 0.999)
+    assert (contact.operator, len(decision.candidates)) == (mine, 1)
 
 
 class TestManyAtOnce:

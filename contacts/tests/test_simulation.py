@@ -193,6 +193,12 @@ def test_two_scenarios_of_a_seed_face_the_same_contacts():
     assert first == second
 
 
+def test_every_scenario_has_the_same_runs():
+    scenario, workload = Scenario(team(1, 2)), Workload(PERIOD, rate=1.0, mean_handling=5.0)
+    first, second = carry_out(Experiment((scenario, scenario), workload, runs=3), processes=1)
+    assert first == second
+
+
 def test_the_result_does_not_depend_on_the_number_of_processes():
     experiment = Experiment(
         scenarios=(Scenario(team(1, 2)), Scenario(team(2, 1), LEAST_LOADED)),
@@ -228,6 +234,13 @@ def test_other_contacts_take_places_even_above_the_limit():
     # Two until 50, one from 50 to 70; who is not in the team has no figures.
     assert figures.use == {1: 1.2}
     assert figures.at_limit == {1: 0.7}
+
+
+def test_what_ends_when_it_begins_takes_and_frees_no_place():
+    busy = (Busy(1, since=5, until=5), Busy(1, since=6, until=4))
+    workload = Workload(PERIOD, coming(60.0, 60.0), busy=busy)
+    log = replay(Scenario(team(1, limit=1)), workload, seed="1")
+    assert [each.assigned for each in log.handings] == [0, 60]
 
 
 def test_without_a_wait_there_is_no_length_of_it():

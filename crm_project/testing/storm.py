@@ -5,9 +5,10 @@ import json
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 CLIENTS = 32
 LEADS = 40
@@ -17,16 +18,21 @@ STRATEGIES = ["weighted_random", "least_loaded", "smooth_weighted"]
 
 @dataclass
 class Report:
-    """What the clients saw; `created` are the ids of the contacts that were acknowledged."""
+    """What the clients saw; `created` are the ids of the contacts that were acknowledged, and
+    `keyed` the ids that were answered to each Idempotency-Key.
+    """
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     created: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    keyed: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, other: "Report") -> None:
         self.answers.update(other.answers)
         self.created += other.created
         self.faults += other.faults
+        for key, ids in other.keyed.items():
+            self.keyed[key] |= ids
 
     def show(self) -> None:
         """Print how many answers of each kind and status there were."""
@@ -42,13 +48,12 @@ class Client:
         self.random = random.Random(seed)
         self.sources, self.operators = sources, operators
         self.report = Report()
-        self.keys = 0
 
     def run(self, until: float, *, everything: bool) -> None:
         acts = {self.create: 40, self.close: 60}
         if everything:
             acts |= {
-                self.create_twice: 6,
+                self.create_with_key: 12,
                 self.create_many: 2,
                 self.change_status: 15,
                 self.reassign: 12,
@@ -92,16 +97,18 @@ class Client:
         if status == 201:
             self.report.created.append(answer["id"])
 
-    def create_twice(self) -> None:
-        self.keys += 1
-        key = {"Idempotency-Key": f"{id(self)}-{self.keys}"}
-        body = self.inquiry()
-        status, first = self.call("create with key", "POST", "/contacts", body, **key)
-        again, second = self.call("create with key", "POST", "/contacts", body, **key)
+    def create_with_key(self) -> None:
+        """With one of a few keys that others are sending at this moment, and the body it has."""
+        key = f"{int(time.monotonic() * 5)}-{self.random.randrange(4)}"
+        body = {
+            "lead_external_id": f"lead:{crc32(key.encode()) % LEADS}",
+            "source_id": self.sources[crc32(key.encode()) % len(self.sources)],
+            "message": key,
+        }
+        named = {"Idempotency-Key": key}
+        status, answer = self.call("create with key", "POST", "/contacts", body, **named)
         if status == 201:
-            self.report.created.append(first["id"])
-            if again != 201 or second != first:
-                self.report.faults.append(f"the key got {second} after {first}")
+            self.report.keyed[key].add(answer["id"])
 
     def create_many(self) -> None:
         body = {"contacts": [self.inquiry() for _ in range(10)]}
@@ -147,6 +154,7 @@ class Client:
     def change_source(self) -> None:
         body = {
             "auto_assign_waiting": self.random.random() < 0.9,
+            "is_active": self.random.random() < 0.9,
             "sticky": self.random.random() < 0.3,
             "strategy": self.random.choice(STRATEGIES),
         }
