@@ -194,6 +194,18 @@ def test_the_text_shows_both_sides_in_one_table(source, anna, boris):
     assert "\r" not in text
 
 
+def test_the_text_tells_how_long_contacts_wait(source, anna):
+    for number in range(3):
+        past(source, anna, ago=10 * HOUR + number * MINUTE, lasted=HOUR)
+    past(source, anna, ago=10 * HOUR, lasted=MINUTE / 3)
+    lines = simulate("--limits", "Anna=1").splitlines()
+    (waited,) = [line for line in lines if line.startswith("Waited")]
+    (median,) = [line for line in lines if line.startswith("  wait, median")]
+    assert waited.endswith("0 →          3")
+    # 59, 118 and 178 minutes.
+    assert median.endswith("– → 1 h 58 min")
+
+
 def test_the_same_seed_draws_the_same_in_however_many_processes(source, anna, boris):
     arguments = ["--rate", "10", "--handling", "30", "--days", "1"]
 
