@@ -23,6 +23,7 @@ class Availability:
         self.locked = locked or {}
         self.rotations = Rotations()
         self._by_source: dict[int, list[Candidate]] = {pk: [] for pk in sources}
+        self._hands_out: dict[int, bool] = {}
         self._with_queue: set[int] = set()
         self._given: Counter[int] = Counter()
         if not sources or locked == {}:
@@ -30,7 +31,8 @@ class Availability:
         for row in assignments_with_load(sources):
             if locked is None or row.operator_id in locked:
                 self._by_source[row.source_id].append(as_candidate(row))
-                if row.has_queue:  # type: ignore[attr-defined]  # annotated
+                self._hands_out[row.source_id] = row.hands_out  # type: ignore[attr-defined]  # annotated
+                if row.hands_out and row.has_queue:  # type: ignore[attr-defined]  # annotated
                     self._with_queue.add(row.source_id)
 
     def candidates(self, source: Source) -> list[Candidate]:
@@ -60,6 +62,10 @@ class Availability:
                 for each in self._by_source[pk]
             )
         ]
+
+    def hands_out(self, source: Source) -> bool:
+        """Does the source hand out by itself, as of now? `source` may have been read before."""
+        return self._hands_out.get(source.pk, source.auto_assign_waiting)
 
     def with_queue(self, sources: Iterable[int]) -> list[int]:
         """Those of the sources where somebody waits whose turn comes before any newcomer's."""

@@ -144,6 +144,7 @@ class Handout:
                 forced=forced,
                 actor=self.actor,
                 now=self.now,
+                hands_out=self.available.hands_out(contact.source),
             )
         )
 

@@ -54,11 +54,13 @@ def record(
     previous: int | None,
     actor: Actor,
     now: datetime,
+    hands_out: bool,
     forced: bool = False,
 ) -> DecisionRecord:
     """The row to be written for a decision that has just been put into the contact.
 
-    `previous` is the id of the operator it had before, None if it had none.
+    `previous` is the id of the operator it had before, None if it had none; `hands_out`: does the
+    source hand out by itself?
     """
     return DecisionRecord(
         contact=contact,
@@ -73,7 +75,7 @@ def record(
         odds=odds_as_text(decision),
         draw=decision.draw,
         forced=forced,
-        auto_assign_waiting=contact.source.auto_assign_waiting,
+        auto_assign_waiting=hands_out,
         actor_type=actor.type,
         actor_name=actor.name,
         created_at=now,

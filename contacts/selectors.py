@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from contacts.distribution import Candidate
@@ -32,15 +32,17 @@ def with_load(operators: QuerySet[Operator]) -> QuerySet[Operator]:
 
 def assignments_with_load(source_ids: Collection[int]) -> QuerySet[Assignment]:
     """The sources' assignments, in order of operators, each with its operator, the operator's
-    `load`, and `has_queue`: does a contact wait in the source to be handed out by itself?
+    `load`, and of the source whether it `hands_out` by itself and `has_queue`.
     """
-    queue = Contact.objects.filter(
-        WAITING, source=OuterRef("source"), source__auto_assign_waiting=True
-    )
+    queue = Contact.objects.filter(WAITING, source=OuterRef("source"))
     return (
         Assignment.objects.filter(source__in=source_ids)
         .select_related("operator")
-        .annotate(load=open_contacts_of("operator"), has_queue=Exists(queue))
+        .annotate(
+            load=open_contacts_of("operator"),
+            hands_out=F("source__auto_assign_waiting"),
+            has_queue=Exists(queue),
+        )
         .order_by("operator")
     )
 

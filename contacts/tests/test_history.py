@@ -5,14 +5,22 @@ import random
 import pytest
 
 from contacts.history import replay
+from contacts.invariants import check_all
 from contacts.models import DecisionRecord
 from contacts.services import Inquiry, change_status, create_contacts, reassign_contact
-from contacts.staffing import assign, delete_operator, release_operator
+from contacts.staffing import (
+    assign,
+    change_operator,
+    change_source,
+    delete_operator,
+    release_operator,
+)
 from contacts.tests.factories import ContactFactory
-from contacts.tests.scenes import arrive, load, serve
+from contacts.tests.scenes import arrive, load, owner, serve
 from crm_project.actor import Actor
 from operators.models import Operator
 from operators.tests.factories import OperatorFactory
+from sources.models import Source
 from sources.tests.factories import SourceFactory
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +55,21 @@ def test_every_change_of_the_operator_is_recorded_with_what_led_to_it():
     ]
     last_of_boris = DecisionRecord.objects.filter(operator_id=boris.pk).first()
     assert last_of_boris.operator_name == "Борис"
+
+
+def test_the_record_tells_of_the_source_as_it_is_and_not_as_it_was_read():
+    source = SourceFactory()
+    operator = serve(source, max_active_contacts=1)
+    arrive(source)
+    waits, _ = arrive(source)
+    read_before = Source.objects.get(pk=source.pk)
+    change_source(source, {"auto_assign_waiting": False})
+    change_operator(operator, {"max_active_contacts": 2})
+    late, _ = arrive(read_before)
+    change_source(source, {"auto_assign_waiting": True})
+    assert (late.operator, owner(waits)) == (operator, None)
+    assert not late.decisions.get().auto_assign_waiting
+    assert not any(each.breaches for each in check_all(records=100))
 
 
 def test_a_reassign_that_finds_nobody_else_is_a_decision_too():
