@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from contacts.models import Contact, DecisionRecord, Rotation
 
@@ -17,22 +17,17 @@ def old_records(before: datetime) -> Iterator[QuerySet[DecisionRecord]]:
     The newest of an open contact is none of them: it tells why its operator has it. Walks along
     the ids, which follow the time, and ends at the first part in which nothing is old.
     """
-    same = DecisionRecord.objects.filter(contact=OuterRef("contact")).order_by("-pk")
-    needed = Q(newest=F("pk")) & ~Q(contact__status=Contact.Status.CLOSED)
+    later = DecisionRecord.objects.filter(contact=OuterRef("contact"), pk__gt=OuterRef("pk"))
+    needless = Q(contact__status=Contact.Status.CLOSED) | Exists(later)
+    old = DecisionRecord.objects.filter(needless, created_at__lt=before).order_by()
     last = 0
     while True:
         following = DecisionRecord.objects.filter(pk__gt=last).order_by("pk")
         rows = list(following.values_list("pk", "created_at")[:BATCH])
-        old = [pk for pk, created_at in rows if created_at < before]
-        if not old:
+        if not any(created_at < before for _, created_at in rows):
             return
-        last = rows[-1][0]
-        part = DecisionRecord.objects.filter(pk__in=old).annotate(
-            newest=Subquery(same.values("pk")[:1])
-        )
-        yield DecisionRecord.objects.filter(
-            pk__in=list(part.exclude(needed).values_list("pk", flat=True))
-        )
+        first, last = last, rows[-1][0]
+        yield old.filter(pk__gt=first, pk__lte=last)
 
 
 def old_rotations(before: datetime) -> QuerySet[Rotation]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from contacts.models import WAITING, Contact, DecisionRecord
+from contacts.selectors import queues
 from contacts.staffing import fill_waiting
 from contacts.waiting import causes
 from crm_project.actor import Actor
@@ -26,7 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--source", metavar="CODE", help="only of this one (all)")
         parser.add_argument(
-            "--dry-run", action="store_true", help="show who would get how many; change nothing"
+            "--dry-run",
+            action="store_true",
+            help="show who would get how many; changes nothing, but holds others up meanwhile",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +38,9 @@ class Command(BaseCommand):
             self.distribute(sources)
             return
         with transaction.atomic():
-            self.distribute(sources, dry=True)
+            # No queue may join later: its operators would be locked out of order.
+            found = queues(sources, switched_off=True)
+            self.distribute(sources.filter(pk__in=found), dry=True)
             transaction.set_rollback(True)
 
     def distribute(self, sources: QuerySet[Source], *, dry: bool = False) -> None:
