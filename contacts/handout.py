@@ -14,9 +14,10 @@ from contacts.availability import Availability
 from contacts.distribution import SMOOTH_WEIGHTED, Decision, draw_one
 from contacts.history import Kind, record
 from contacts.models import WAITING, Contact, DecisionRecord
-from contacts.selectors import Latest, latest_of_leads
+from contacts.selectors import Latest, latest_of_leads, queues
 from crm_project.actor import SYSTEM, Actor
 from operators.models import Operator
+from sources.models import Source
 
 
 class How(TypedDict, total=False):
@@ -155,14 +156,10 @@ class Handout:
         The one way out of the queue.
         """
         handed = 0
-        while open_ones := self.available.with_room(sources):
-            # One more than may go, to know whether anybody is left.
-            queue = self._oldest(open_ones, BATCH - handed + 1)
+        while handed < BATCH and (open_ones := self.available.with_room(sources)):
+            queue = self._oldest(open_ones, BATCH - handed)
             if not queue:
-                self.available.queues_are_empty(open_ones)
-            if not queue or handed == BATCH:
                 break
-            del queue[BATCH - handed :]
             self.expect(queue)
             moved = [
                 contact
@@ -173,6 +170,9 @@ class Handout:
             ]
             self.write(moved)
             handed += len(moved)
+        if sources:
+            left = queues(Source.objects.filter(pk__in=sources), switched_off=True)
+            self.available.queues_are_empty(set(sources) - left)
         return handed
 
     @staticmethod

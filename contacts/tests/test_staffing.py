@@ -4,7 +4,7 @@ import pytest
 
 from contacts import handout, staffing
 from contacts.models import Contact
-from contacts.services import change_status, reassign_contact
+from contacts.services import Inquiry, change_status, create_contacts, reassign_contact
 from contacts.staffing import (
     OperatorActive,
     assign,
@@ -124,6 +124,13 @@ class TestInBatches:
         assert (owner(late), decision.chosen, len(decision.candidates)) == (None, None, 1)
         assert arrive(source, "next")[0].operator_id
         assert not Contact.objects.filter(operator=None).exists()
+
+    def test_an_arrival_waits_for_the_queue_of_its_own_source_alone(self):
+        done, more = SourceFactory.create_batch(2)
+        waiting(done, 3), waiting(more, 2)
+        serve(done), serve(more)
+        made = create_contacts([Inquiry(done, "late"), Inquiry(more, "late")])
+        assert [bool(contact.operator) for contact, _ in made] == [True, False]
 
     def test_a_reopening_between_two_of_them_overtakes_nobody_either(self):
         source = SourceFactory()
