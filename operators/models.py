@@ -1,5 +1,6 @@
 """People who answer contacts."""
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -24,6 +25,15 @@ class Operator(models.Model):
         default=10,
         validators=[MinValueValidator(LEAST_LIMIT), MaxValueValidator(MOST_LIMIT)],
         help_text=_("The most open contacts at a time."),
+    )
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        related_name="operator",
+        null=True,
+        blank=True,
+        verbose_name=_("user"),
+        help_text=_("Whoever signs in as this user works as this operator."),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
