@@ -20,6 +20,7 @@ from contacts.history import Kind
 from contacts.locks import StaleError, lock_for_parking, lock_operators, settled
 from contacts.models import Contact
 from contacts.selectors import queues_of
+from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, invalid
 from leads.models import Lead
 from leads.services import Profile, find_or_create_leads
@@ -168,7 +169,7 @@ def change_status(
         return Reach()
 
     def change(handout: Handout, contact: Contact) -> Contact:
-        was_open, contact.status = contact.is_open, status
+        was_open, before, contact.status = contact.is_open, contact.status, status
         if was_open and closing:
             _close(contact, handout)
         elif not was_open and not closing:
@@ -176,6 +177,7 @@ def change_status(
         contact.save(
             update_fields=["status", "closed_at", "operator", "assigned_at", "waiting_since"]
         )
+        note_changed(contact, {"status": before}, actor=handout.actor)
         return contact
 
     return _with_contact(contact_id, reach, change, **how)
@@ -235,11 +237,9 @@ def _with_contact(
         locked = lock_operators(sources=concerned.sources, operators=concerned.operators)
         if concerned.source is not None:
             lock_for_parking([concerned.source], serving=locked)
-        contact = (
-            Contact.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("source", "operator", "lead")
-            .get(pk=contact_id)
-        )
+        Contact.objects.select_for_update(no_key=True).get(pk=contact_id)
+        # In the next statement: whoever waited for the lock would see the former operator's row.
+        contact = Contact.objects.select_related("source", "operator", "lead").get(pk=contact_id)
         if not concerned.covers(reach(contact)):
             raise StaleError
         available = Availability(concerned.sources, locked=locked)

@@ -17,6 +17,8 @@ from contacts.history import Kind
 from contacts.locks import StaleError, lock_for_parking, lock_operators, lock_sources, settled
 from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import queues, queues_of
+from crm_project.actor import SYSTEM, Actor
+from crm_project.audit.services import note_deleted
 from crm_project.errors import Conflict
 from operators.models import Operator
 from operators.services import update_operator
@@ -47,7 +49,7 @@ def change_operator(operator: Operator, changes: dict[str, Any], **how: Unpack[H
     """
     return _then_fill(
         lambda: queues_of([operator.pk]),
-        lambda: update_operator(operator, **changes),
+        lambda: update_operator(operator, actor=_actor(how), **changes),
         operators=[operator.pk],
         **how,
     )
@@ -63,7 +65,9 @@ def assign(
     """
     return _then_fill(
         lambda: queues(Source.objects.filter(pk=source_id)),
-        lambda: set_weight(operator_id=operator_id, source_id=source_id, weight=weight),
+        lambda: set_weight(
+            operator_id=operator_id, source_id=source_id, weight=weight, actor=_actor(how)
+        ),
         operators=[operator_id],
         sources=[source_id],
         **how,
@@ -76,11 +80,11 @@ def change_source(source: Source, changes: dict[str, Any], **how: Unpack[How]) -
     Raises a ValidationError where somebody has just taken the code.
     """
     if not changes.get("auto_assign_waiting"):
-        return update_source(source, **changes)
+        return update_source(source, actor=_actor(how), **changes)
     waiting = Source.objects.filter(pk=source.pk, contacts__in=Contact.objects.filter(WAITING))
     return _then_fill(
         lambda: frozenset(waiting.values_list("pk", flat=True)),
-        lambda: update_source(source, **changes),
+        lambda: update_source(source, actor=_actor(how), **changes),
         sources=[source.pk],
         **how,
     )
@@ -152,7 +156,7 @@ def release_operator(operator_id: int, *, deactivate: bool = False, **how: Unpac
     def check(operator: Operator) -> None:
         if operator.is_active and not deactivate:
             raise OperatorActive
-        update_operator(operator, is_active=False)
+        update_operator(operator, actor=_actor(how), is_active=False)
 
     return settled(lambda: _release(operator_id, check, how))
 
@@ -167,6 +171,7 @@ def delete_operator(operator: Operator, **how: Unpack[How]) -> Release:
     def delete() -> Release:
         released = _release(operator.pk, lambda locked: None, how)
         Contact.objects.filter(operator=operator).update(operator=None)
+        note_deleted(operator, actor=_actor(how))
         operator.delete()
         return released
 
@@ -199,3 +204,7 @@ def _release(operator_id: int, first: Callable[[Operator], None], how: How) -> R
     handout.write(contacts)
     waiting = sum(contact.operator_id is None for contact in contacts)
     return Release(len(contacts), len(contacts) - waiting, waiting)
+
+
+def _actor(how: How) -> Actor:
+    return how.get("actor", SYSTEM)

@@ -26,12 +26,14 @@ def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
         return _assigned(decision, decision.chosen)
     if decision.candidates:
         return _("The contact waits its turn: older ones are being handed out first.")
-    reasons = "; ".join(_passed_over(each) for each in decision.skipped)
+    reasons = "; ".join(_passed_over(each) for each in decision.skipped) or _(
+        "nobody is assigned to the source"
+    )
     if contact.operator:
-        text = _("Stays with %(name)s: nobody else is available.") % {"name": contact.operator}
+        text = _("Stays with %(name)s: nobody else is available (%(reasons)s).")
     else:
-        text = _("Nobody is available, the contact waits.")
-    return f"{text} ({reasons})" if reasons else f"{text} ({_('nobody is assigned to the source')})"
+        text = _("Nobody is available, the contact waits (%(reasons)s).")
+    return text % {"name": contact.operator, "reasons": reasons}
 
 
 def strategy_name(strategy: str) -> str:

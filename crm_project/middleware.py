@@ -56,6 +56,23 @@ class ErrorShapeMiddleware:
         return shaped
 
 
+class NoNullMiddleware:
+    """Refuse what PostgreSQL cannot even compare with a text, where no serializer looks at it:
+    in a cookie, and in the query of a page.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        texts = list(request.COOKIES.values())
+        if request.path_info.startswith(SLASHED):
+            texts += [value for _name, values in request.GET.lists() for value in values]
+        if any("\0" in text for text in texts):
+            return error_response(400, "invalid", _("Null characters are not allowed."))
+        return self.get_response(request)
+
+
 class TrailingSlashMiddleware:
     """Let `/operators/` answer as `/operators` does, without a redirect."""
 

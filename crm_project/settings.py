@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from crm_project.environment import Environment
@@ -55,6 +56,7 @@ API_IS_OPEN = not PRODUCTION
 
 INSTALLED_APPS = [
     "crm_project",
+    "crm_project.audit",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -80,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "crm_project.middleware.ErrorShapeMiddleware",
+    "crm_project.middleware.NoNullMiddleware",
     "crm_project.middleware.BodyLimitMiddleware",
     "crm_project.middleware.TrailingSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -191,7 +194,7 @@ IDEMPOTENCY_HOURS = env.integer("CRM_IDEMPOTENCY_HOURS", default=24, least=24, m
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.BasicAuthentication",
+        "crm_project.api.access.BasicAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["crm_project.api.access.ApiPermission"],
@@ -241,6 +244,7 @@ UNFOLD = {
     "SITE_HEADER": "Mini-CRM",
     "SITE_SYMBOL": "alt_route",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("crm_project/admin.css")],
 }
 
 # --- logs ---------------------------------------------------------------------------------------

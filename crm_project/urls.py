@@ -5,11 +5,11 @@
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import (
-    SpectacularJSONAPIView,
     SpectacularRedocView,
     SpectacularSwaggerSplitView,
 )
 
+from crm_project.api.openapi import OpenApiView
 from crm_project.health import health, ready
 from crm_project.home import favicon, home
 
@@ -21,7 +21,7 @@ urlpatterns = [
     path("", include("leads.urls")),
     path("", include("stats.urls")),
     path("admin/", admin.site.urls),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("openapi.json", OpenApiView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
     path("favicon.ico", favicon),

@@ -9,11 +9,14 @@ from unfold.admin import ModelAdmin
 from contacts.selectors import with_load
 from contacts.staffing import change_operator, delete_operator
 from crm_project.api.access import actor_of
+from crm_project.audit.admin import AuditedAdmin
+from crm_project.audit.services import note_created
 from operators.models import Operator
+from operators.services import TOLD_OF_NEW
 
 
 @admin.register(Operator)
-class OperatorAdmin(ModelAdmin):
+class OperatorAdmin(AuditedAdmin, ModelAdmin):
     list_display = ["name", "is_active", "current_load", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]
@@ -32,6 +35,7 @@ class OperatorAdmin(ModelAdmin):
             change_operator(obj, changes, actor=actor_of(request))
         else:
             super().save_model(request, obj, form, change)
+            note_created(obj, TOLD_OF_NEW, actor=actor_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Operator) -> None:
         delete_operator(obj, actor=actor_of(request))

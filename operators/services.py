@@ -6,16 +6,23 @@ from typing import Any
 
 from django.db import transaction
 
+from crm_project.actor import SYSTEM, Actor
+from crm_project.audit.services import note_changed, note_created
 from operators.models import Operator
 
-
-def create_operator(**fields: Any) -> Operator:
-    """Make an operator; a field that is not given has its default."""
-    return Operator.objects.create(**fields)
+TOLD_OF_NEW = ["name", "is_active", "max_active_contacts"]
 
 
 @transaction.atomic
-def update_operator(operator: Operator, **changes: Any) -> Operator:
+def create_operator(*, actor: Actor = SYSTEM, **fields: Any) -> Operator:
+    """Make an operator; a field that is not given has its default."""
+    operator = Operator.objects.create(**fields)
+    note_created(operator, TOLD_OF_NEW, actor=actor)
+    return operator
+
+
+@transaction.atomic
+def update_operator(operator: Operator, *, actor: Actor = SYSTEM, **changes: Any) -> Operator:
     """Change the given fields and no other.
 
     A limit below the load is taken: nothing is taken away, nothing new comes.
@@ -23,7 +30,9 @@ def update_operator(operator: Operator, **changes: Any) -> Operator:
     """
     # The lock makes every distribution see either all of the change or none of it.
     locked = Operator.objects.select_for_update(no_key=True).get(pk=operator.pk)
+    before = {name: getattr(locked, name) for name in changes}
     for name, value in changes.items():
         setattr(locked, name, value)
     locked.save(update_fields=list(changes))
+    note_changed(locked, before, actor=actor)
     return locked

@@ -44,7 +44,7 @@ class OperatorViewSet(
         return OperatorSerializer if self.action == "list" else OperatorDetailSerializer
 
     def perform_create(self, serializer: BaseSerializer) -> None:
-        operator = create_operator(**serializer.validated_data)
+        operator = create_operator(**serializer.validated_data, actor=actor_of(self.request))
         serializer.instance = self.get_queryset().get(pk=operator.pk)
 
     def perform_update(self, serializer: BaseSerializer) -> None:

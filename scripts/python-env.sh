@@ -33,6 +33,8 @@ ensure_venv() {
   if [ "$(cat "$VENV/made-in" 2>/dev/null)" = "$here" ] && [ -x "$VENV/bin/python" ]; then
     return
   fi
+  [ ! -L "$VENV" ] ||
+    fail "$PWD/$VENV is a link to $(readlink "$VENV"), which would be emptied: remove the link."
   find_python
   "$PYTHON" -c 'import venv, ensurepip' >/dev/null 2>&1 ||
     fail "$PYTHON has no venv module. On Debian and Ubuntu: apt install python3-venv"

@@ -13,8 +13,10 @@ from contacts.staffing import assign, change_source
 from contacts.wording import strategy_name
 from crm_project.actor import Actor
 from crm_project.api.access import actor_of
+from crm_project.audit.admin import AuditedAdmin
+from crm_project.audit.services import note_created
 from sources.models import Assignment, Source
-from sources.services import delete_source, remove_assignment
+from sources.services import TOLD_OF_NEW, delete_source, remove_assignment
 
 
 class AssignmentInline(TabularInline):
@@ -26,7 +28,7 @@ class AssignmentInline(TabularInline):
 
 
 @admin.register(Source)
-class SourceAdmin(ModelAdmin):
+class SourceAdmin(AuditedAdmin, ModelAdmin):
     list_display = ["name", "code", "is_active", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]
@@ -48,6 +50,12 @@ class SourceAdmin(ModelAdmin):
             change_source(obj, changes, actor=actor_of(request))
         else:
             super().save_model(request, obj, form, change)
+            note_created(obj, TOLD_OF_NEW, actor=actor_of(request))
+
+    def value_in_words(self, name: str, value: Any) -> str:
+        if name == "strategy" and value:
+            return strategy_name(value)
+        return super().value_in_words(name, value)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Contacts protect their source: told as a count, for they may be many."""
@@ -67,16 +75,16 @@ class SourceAdmin(ModelAdmin):
         return ngettext("%(count)d contact", "%(count)d contacts", count) % {"count": count}
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
-        delete_source(obj)
+        delete_source(obj, actor=actor_of(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         for source in queryset:
-            delete_source(source)
+            delete_source(source, actor=actor_of(request))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
         for assignment in formset.deleted_objects:
-            remove_assignment(assignment)
+            remove_assignment(assignment, actor=actor_of(request))
         for assignment in [each for each, _ in formset.changed_objects] + formset.new_objects:
             _write(assignment, actor_of(request))
         formset.save_m2m()
@@ -86,7 +94,7 @@ def _write(assignment: Assignment, actor: Actor) -> None:
     """Write the weight through the service; a row moved to another operator frees the old pair."""
     stored = Assignment.objects.filter(pk=assignment.pk).first()
     if stored and stored.operator_id != assignment.operator_id:
-        remove_assignment(stored)
+        remove_assignment(stored, actor=actor)
     written, _created = assign(
         operator_id=assignment.operator_id,
         source_id=assignment.source_id,

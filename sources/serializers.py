@@ -1,5 +1,7 @@
 from typing import Any
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import (
     OpenApiExample,
     extend_schema_field,
@@ -19,7 +21,14 @@ from sources.models import LEAST_WEIGHT, MOST_WEIGHT, Assignment, Source
 class SourceSerializer(ModelSerializer):
     description = OptionalTextField(max_length=2000, trim_whitespace=False)
 
-    strategy = serializers.ChoiceField(choices=list(STRATEGIES), required=False)
+    # DRF's own message repeats the value, which may be no text that can be sent.
+    strategy = serializers.ChoiceField(
+        choices=list(STRATEGIES),
+        required=False,
+        error_messages={
+            "invalid_choice": format_lazy(_("Give one of: {names}."), names=", ".join(STRATEGIES))
+        },
+    )
 
     class Meta:
         model = Source

@@ -11,31 +11,43 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm_project.actor import SYSTEM, Actor
+from crm_project.audit.services import note_changed, note_created, note_deleted, note_values
 from crm_project.errors import Conflict, invalid
 from operators.models import Operator
 from sources.models import Assignment, Source
+
+TOLD_OF_NEW = ["name", "code", "is_active", "strategy"]
 
 
 class SourceInUse(Conflict):
     default_code = "source_in_use"
 
 
-def create_source(**fields: Any) -> Source:
+@transaction.atomic
+def create_source(*, actor: Actor = SYSTEM, **fields: Any) -> Source:
     """Make a source; a field that is not given has its default.
 
     Raises a ValidationError where somebody has just taken the code.
     """
-    return _save(Source(**fields), None)
+    source = _save(Source(**fields), None)
+    note_created(source, TOLD_OF_NEW, actor=actor)
+    return source
 
 
-def update_source(source: Source, **changes: Any) -> Source:
+@transaction.atomic
+def update_source(source: Source, *, actor: Actor = SYSTEM, **changes: Any) -> Source:
     """Change the given fields and no other.
 
     Raises a ValidationError where somebody has just taken the code.
     """
+    stored = Source.objects.select_for_update(no_key=True).filter(pk=source.pk)
+    before = stored.values(*changes).first() if changes else None
     for name, value in changes.items():
         setattr(source, name, value)
-    return _save(source, list(changes))
+    _save(source, list(changes))
+    note_changed(source, before or {}, actor=actor)
+    return source
 
 
 def _save(source: Source, update_fields: list[str] | None) -> Source:
@@ -51,7 +63,7 @@ def _save(source: Source, update_fields: list[str] | None) -> Source:
     return source
 
 
-def delete_source(source: Source) -> None:
+def delete_source(source: Source, *, actor: Actor = SYSTEM) -> None:
     """Delete a source that has no contacts, with its assignments.
 
     Raises SourceInUse, saying how many, where it has some.
@@ -60,6 +72,7 @@ def delete_source(source: Source) -> None:
         with transaction.atomic():
             # Its assignments go first: whoever sets a weight meanwhile locks the two in this order.
             Source.objects.select_for_update().filter(pk=source.pk).first()
+            note_deleted(source, actor=actor)
             source.delete()
     except (ProtectedError, IntegrityError) as error:
         count = source.contacts.count()
@@ -76,38 +89,60 @@ def delete_source(source: Source) -> None:
 
 
 @transaction.atomic
-def set_weight(*, operator_id: int, source_id: int, weight: int) -> tuple[Assignment, bool]:
+def set_weight(
+    *, operator_id: int, source_id: int, weight: int, actor: Actor = SYSTEM
+) -> tuple[Assignment, bool]:
     """Assign the operator to the source at this weight; the flag tells whether that is new.
 
     Raises a ValidationError that names the one that does not exist.
     """
-    if not Source.objects.filter(pk=source_id).exists():
+    source = Source.objects.filter(pk=source_id).first()
+    if source is None:
         raise invalid("source_id", _("There is no such source."), code="does_not_exist")
-    if Operator.objects.select_for_update(no_key=True).filter(pk=operator_id).first() is None:
+    operator = Operator.objects.select_for_update(no_key=True).filter(pk=operator_id).first()
+    if operator is None:
         raise invalid("operator_id", _("There is no such operator."), code="does_not_exist")
-    return Assignment.objects.update_or_create(
-        operator_id=operator_id, source_id=source_id, defaults={"weight": weight}
+    pair = Assignment.objects.filter(operator=operator, source=source)
+    before = pair.values_list("weight", flat=True).first()
+    written, created = Assignment.objects.update_or_create(
+        operator=operator, source=source, defaults={"weight": weight}
     )
+    _note_weight(written, before, weight, actor)
+    return written, created
 
 
 @transaction.atomic
-def change_weight(assignment: Assignment, *, weight: int) -> Assignment:
+def change_weight(assignment: Assignment, *, weight: int, actor: Actor = SYSTEM) -> Assignment:
     """Set the weight of an assignment that stands.
 
     Raises Assignment.DoesNotExist where it has been removed meanwhile.
     """
     _lock_operator(assignment)
-    assignment.weight = weight
-    if not Assignment.objects.filter(pk=assignment.pk).update(weight=weight):
-        raise Assignment.DoesNotExist
+    stored = Assignment.objects.select_for_update(no_key=True).get(pk=assignment.pk)
+    before, assignment.weight = stored.weight, weight
+    assignment.save(update_fields=["weight"])
+    _note_weight(assignment, before, weight, actor)
     return assignment
 
 
 @transaction.atomic
-def remove_assignment(assignment: Assignment) -> None:
+def remove_assignment(assignment: Assignment, *, actor: Actor = SYSTEM) -> None:
     """Take the operator off the source; the open contacts stay where they are."""
     _lock_operator(assignment)
-    assignment.delete()
+    stored = Assignment.objects.filter(pk=assignment.pk).first()
+    if stored:
+        _note_weight(assignment, stored.weight, None, actor)
+        stored.delete()
+
+
+def _note_weight(
+    assignment: Assignment, before: int | None, after: int | None, actor: Actor
+) -> None:
+    """Keep it with both whom it concerns; None: not assigned."""
+    source, operator = assignment.source, assignment.operator
+    values = {"weight": (before, after)}
+    note_values(source, values, actor=actor, about=operator.name)
+    note_values(operator, values, actor=actor, about=source.name)
 
 
 def _lock_operator(assignment: Assignment) -> None:

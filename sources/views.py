@@ -50,14 +50,16 @@ class SourceViewSet(
         return SourceSerializer if self.action == "list" else SourceDetailSerializer
 
     def perform_create(self, serializer: BaseSerializer) -> None:
-        serializer.instance = create_source(**serializer.validated_data)
+        serializer.instance = create_source(
+            **serializer.validated_data, actor=actor_of(self.request)
+        )
 
     def perform_update(self, serializer: BaseSerializer) -> None:
         source, changes = serializer.instance, serializer.validated_data
         serializer.instance = change_source(source, changes, actor=actor_of(self.request))
 
     def perform_destroy(self, instance: Source) -> None:
-        delete_source(instance)
+        delete_source(instance, actor=actor_of(self.request))
 
     @extend_schema(
         summary="Show who would get the next contact",
@@ -120,10 +122,10 @@ class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         serializer.is_valid(raise_exception=True)
         assignment = self.get_object()
         if serializer.validated_data:
-            change_weight(assignment, **serializer.validated_data)
+            change_weight(assignment, **serializer.validated_data, actor=actor_of(request))
         return Response(self.get_serializer(assignment).data)
 
     @extend_schema(summary="Take an operator off a source")
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        remove_assignment(self.get_object())
+        remove_assignment(self.get_object(), actor=actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -76,7 +76,7 @@ def test_the_actions_tell_each_outcome_with_its_count(admin):
     assert second.operator.name == "Анна"
     assert act(admin, "reassign", first, second) == [
         "Обращение закрыто. Сначала откройте его снова.",
-        "Остаётся у прежнего оператора (Анна): больше никто не свободен. (Анна: прежний оператор)",
+        "Остаётся у оператора Анна: других свободных нет (Анна: прежний оператор).",
     ]
 
 

@@ -5,9 +5,11 @@ lock. SQLite lets one transaction in at a time and cannot show them.
 import random
 import threading
 from collections import Counter
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
+from django.db import connections, transaction
 from django.db.models import QuerySet
 
 from contacts import handout, services, staffing
@@ -16,7 +18,7 @@ from contacts.services import Inquiry, change_status, create_contact, reassign_c
 from contacts.staffing import assign, change_operator, delete_operator, release_operator
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import owner
-from crm_project.testing.threads import at_once, elsewhere
+from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
 from leads.models import Lead
 from operators.models import Operator
 from operators.tests.factories import OperatorFactory
@@ -384,3 +386,22 @@ class TestWhatChangesBeforeTheLocksAreHeld:
         leaving, elsewhere_too = OperatorFactory(), SourceFactory()
         meanwhile(staffing, lambda: ContactFactory(source=elsewhere_too, operator=leaving))
         assert delete_operator(leaving).waiting == 1
+
+
+def test_who_waited_for_a_reassign_sees_the_new_operator_with_his_name():
+    # On PostgreSQL a join of the locking statement keeps the row from before the wait.
+    contact, other = ContactFactory(operator=OperatorFactory()), OperatorFactory(name="Борис")
+    with ThreadPoolExecutor(1) as pool, closing_connections(pool):
+        with transaction.atomic():
+            Contact.objects.filter(pk=contact.pk).update(operator=other)
+            taken = pool.submit(change_status, contact.pk, status="in_progress")
+            until_somebody_waits()
+        assert taken.result(10).operator.name == "Борис"
+
+
+@contextmanager
+def closing_connections(pool):
+    try:
+        yield
+    finally:
+        pool.submit(connections.close_all).result()

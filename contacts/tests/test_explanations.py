@@ -71,7 +71,7 @@ def test_a_contact_that_finds_nobody_is_told_who_was_passed_over_and_why():
     full = serve(source, name="Борис", max_active_contacts=1)
     ContactFactory(operator=full)
     assert told(source, "en") == (
-        "Nobody is available, the contact waits. (Анна is inactive; Борис has 1 of 1)"
+        "Nobody is available, the contact waits (Анна is inactive; Борис has 1 of 1)."
     )
 
 

@@ -18,8 +18,11 @@ class JSONParser(parsers.JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return super().parse(stream, media_type, {"encoding": "utf-8"})
+            body = super().parse(stream, media_type, {"encoding": "utf-8"})
         except ParseError as error:
             raise ParseError(_("The body is not valid JSON in UTF-8.")) from error
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
+        if body is None:
+            raise ParseError(_("The body must not be null."))
+        return body

@@ -34,7 +34,7 @@ class ErrorSerializer(serializers.Serializer):
             "No such thing",
             {
                 "type": "client_error",
-                "errors": [{"code": "not_found", "detail": "Страница не найдена.", "attr": None}],
+                "errors": [{"code": "not_found", "detail": "Не найдено.", "attr": None}],
             },
             status_codes=["404"],
         ),

@@ -14,7 +14,7 @@ from stats import views
 
 pytestmark = pytest.mark.django_db
 
-TEXTS = ["name", "code", "lead_external_id", "message", "status"]
+TEXTS = ["name", "code", "lead_external_id", "message", "status", "strategy"]
 BODIES = {
     "nothing": b"",
     "no JSON": b"{",
@@ -219,6 +219,21 @@ def test_an_unforeseen_error_shows_nothing_of_itself(client, monkeypatch):
     response = client.get("/stats")
     assert_refused(response, 500)
     assert "secret" not in response.content.decode()
+
+
+HOSTILE_HEADERS = [
+    ("/operators", {"Authorization": "Basic ADoA"}, 401),  # NUL:NUL
+    ("/operators", {"Cookie": 'sessionid="\\000\\000aaaaaaaa"'}, 400),
+    ("/admin/login/", {"Cookie": 'sessionid="\\000\\000aaaaaaaa"'}, 400),
+    ("/operators", {"Origin": "http://["}, 403),
+    ("/openapi.json?version=%00", {}, 200),
+    ("/openapi.json?version=%0a", {}, 200),
+]
+
+
+@pytest.mark.parametrize(("path", "headers", "status"), HOSTILE_HEADERS)
+def test_a_hostile_header_is_no_server_error(client, path, headers, status):
+    assert client.get(path, headers=headers).status_code == status
 
 
 def test_a_page_of_another_site_cannot_use_the_open_api(client, ids):

@@ -143,6 +143,15 @@ def test_a_python_without_venv_is_said(folder, free_port):
     assert_one_line(done, "no venv module", "python3-venv")
 
 
+def test_another_projects_venv_behind_a_link_is_not_emptied(folder, free_port):
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    (theirs / "precious").touch()
+    (folder / ".venv").symlink_to(theirs)
+    assert_one_line(start(folder, PORT=free_port), ".venv is a link", "remove the link")
+    assert (theirs / "precious").exists()
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

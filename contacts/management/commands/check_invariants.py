@@ -18,7 +18,7 @@ MOST_RECORDS = 1_000_000
 class Command(BaseCommand):
     help = (
         "Checks the invariants that a database can tell, one line each. Exit code: 0 where all"
-        " hold, 1 where one does not, 2 where the database cannot be read. Changes nothing, makes"
+        " hold, 1 where one does not, 2 where it could not be told. Changes nothing, makes"
         " nobody wait, and may run every minute."
     )
     requires_system_checks: list[str] = []
@@ -34,8 +34,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not 0 <= options["records"] <= MOST_RECORDS:
-            raise CommandError(f"--records must be from 0 to {MOST_RECORDS}.")
+        if not 1 <= options["records"] <= MOST_RECORDS:
+            raise CommandError(f"--records must be from 1 to {MOST_RECORDS}.", returncode=2)
         try:
             results = check_all(records=options["records"])
         except DatabaseError as error:

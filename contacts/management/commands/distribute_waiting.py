@@ -72,10 +72,11 @@ def named(code: str | None) -> QuerySet[Source]:
     """The source of this code; None: all. Raises a CommandError that tells the codes there are."""
     if code is None:
         return Source.objects.all()
+    code = code.encode(errors="replace").decode()
     found = Source.objects.filter(code=code)
     if not found.exists():
         codes = list(Source.objects.order_by("code").values_list("code", flat=True)[: SHOWN + 1])
         more = ", ..." if len(codes) > SHOWN else ""
         there = f"There are: {', '.join(codes[:SHOWN])}{more}." if codes else "There is none yet."
-        raise CommandError(f"There is no source {code}. {there}")
+        raise CommandError(f'There is no source "{code}". {there}')
     return found

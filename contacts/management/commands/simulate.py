@@ -114,6 +114,7 @@ def check(options: dict[str, Any]) -> None:
 
 
 def source_called(code: str) -> Source:
+    code = code.encode(errors="replace").decode()
     if source := Source.objects.filter(code=code).first():
         return source
     codes = ", ".join(Source.objects.order_by("code").values_list("code", flat=True))

@@ -34,8 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["listen"]:
-            host, _, port = options["listen"].rpartition(":")
-            check_address(host, int(port))
+            check_address(*parse_address(options["listen"]))
         keep_secret_key()
         try:
             self.migrate()
@@ -109,6 +108,13 @@ def check_address(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port}: {error.strerror}."
             " Is it running already? Another port: PORT=8080 ./start.sh"
         ) from error
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
+        raise CommandError(f"--listen must be HOST:PORT, not {text!r}.")
+    return host, int(port)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,76 @@
+"""Keeping account of changes, in the transaction that makes them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from crm_project.actor import Actor
+from crm_project.audit.models import Change
+
+Action = Change.Action
+
+
+def note_created(subject: Model, names: Iterable[str], *, actor: Actor) -> None:
+    """Keep who made the object, and with what values of the fields named."""
+    fields = {name: [None, getattr(subject, name)] for name in names}
+    _write(subject, Action.CREATE, fields, actor)
+
+
+def note_changed(
+    subject: Model, before: Mapping[str, Any], *, actor: Actor, about: str = ""
+) -> None:
+    """Keep who changed the object; `before` are its fields' former values.
+
+    A field that is as it was is left out; where all are, nothing is kept. `about` says whose
+    the fields are where they are not the object's own.
+    """
+    note_values(
+        subject,
+        {name: (old, getattr(subject, name)) for name, old in before.items()},
+        actor=actor,
+        about=about,
+    )
+
+
+def note_values(
+    subject: Model, values: Mapping[str, tuple[Any, Any]], *, actor: Actor, about: str = ""
+) -> None:
+    """The same for values, before and after, that are no fields of the object."""
+    fields = {name: [_plain(old), _plain(new)] for name, (old, new) in values.items() if old != new}
+    if fields:
+        _write(subject, Action.CHANGE, fields, actor, about)
+
+
+def note_deleted(subject: Model, *, actor: Actor) -> None:
+    """Keep who is about to delete the object."""
+    _write(subject, Action.DELETE, {}, actor)
+
+
+def changes_of(subject: Model) -> QuerySet[Change]:
+    """All that was done to the object, newest first."""
+    return Change.objects.filter(subject_type=_type_of(subject), subject_id=subject.pk)
+
+
+def _type_of(subject: Model) -> str:
+    return subject._meta.model_name or ""
+
+
+def _plain(value: Any) -> Any:
+    """What another object is called says more than its id, and outlives it."""
+    return str(value) if isinstance(value, Model) else value
+
+
+def _write(
+    subject: Model, action: Action, fields: dict[str, list[Any]], actor: Actor, about: str = ""
+) -> None:
+    Change.objects.create(
+        subject_type=_type_of(subject),
+        subject_id=subject.pk,
+        subject_name=str(subject)[:255],
+        action=action,
+        fields=fields,
+        about=about,
+        actor_type=actor.type,
+        actor_name=actor.name,
+    )

@@ -1,0 +1,60 @@
+"""Who did what, as the admin shows it on the object."""
+
+import pytest
+
+from contacts.staffing import change_operator, change_source
+from crm_project.actor import Actor
+from operators.tests.factories import OperatorFactory
+from sources.services import set_weight
+from sources.tests.factories import SourceFactory
+
+pytestmark = pytest.mark.django_db
+ANNA = Actor("user", "anna")
+
+
+def text(response):
+    return " ".join(response.content.decode().split())
+
+
+@pytest.mark.parametrize("page", ["change", "history"])
+def test_an_operators_changes_are_read_in_words(admin_client, page):
+    operator = OperatorFactory(max_active_contacts=5, is_active=True)
+    change_operator(operator, {"max_active_contacts": 8}, actor=ANNA)
+    change_operator(operator, {"is_active": False}, actor=ANNA)
+    shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/{page}/"))
+    assert "<strong>anna</strong> <span>изменение: лимит: 5 → 8</span>" in shown
+    assert "<span>изменение: принимает: Да → Нет</span>" in shown
+
+
+def test_a_sources_weights_and_strategy_are_read_in_words(admin_client):
+    source, operator = SourceFactory(), OperatorFactory(name="Борис")
+    set_weight(operator_id=operator.pk, source_id=source.pk, weight=4, actor=ANNA)
+    change_source(source, {"strategy": "least_loaded"}, actor=Actor("command", "tune"))
+    shown = text(admin_client.get(f"/admin/sources/source/{source.pk}/change/"))
+    assert "изменение: вес (Борис): — → 4" in shown
+    assert "команда tune" in shown
+    assert "наименее загруженному" in shown
+
+
+def test_what_was_done_in_the_admin_names_its_user(admin_client):
+    data = {"name": "Вера", "is_active": "on", "max_active_contacts": "7"}
+    inline = {"-TOTAL_FORMS": 0, "-INITIAL_FORMS": 0}
+    data |= {f"assignments{key}": value for key, value in inline.items()}
+    admin_client.post("/admin/operators/operator/add/", data)
+    operator = OperatorFactory._meta.model.objects.get(name="Вера")
+    shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/history/"))
+    assert "<strong>admin</strong> <span>создание: имя: Вера" in shown
+
+
+def test_names_are_text_not_markup(admin_client):
+    operator = OperatorFactory()
+    change_operator(operator, {"name": "<b>x</b>"}, actor=Actor("user", "<i>y</i>"))
+    shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/history/"))
+    assert "&lt;b&gt;x&lt;/b&gt;" in shown
+    assert "<i>y</i>" not in shown
+
+
+def test_what_nobody_changed_says_so(admin_client):
+    operator = OperatorFactory()
+    shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/history/"))
+    assert "Изменений пока не было." in shown
