@@ -1,45 +1,49 @@
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from rest_framework.exceptions import APIException
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesCheckboxFilter,
+    RangeDateFilter,
+)
+from unfold.decorators import display
 
-from contacts.models import WAITING, Contact
-from contacts.services import change_status, reassign_contact
-from contacts.wording import explain
-from crm_project.api.access import actor_of
+from contacts.admin_actions import ACTS, do_each
+from contacts.admin_filters import WaitingFilter
+from contacts.contact_page import around, urls
+from contacts.models import Contact
+from crm_project.careful_admin import CarefulAdmin
 
-
-class WaitingFilter(admin.SimpleListFilter):
-    title = gettext_lazy("waiting")
-    parameter_name = "waiting"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", gettext_lazy("Yes")), ("no", gettext_lazy("No"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
-        match self.value():
-            case "yes":
-                return queryset.filter(WAITING)
-            case "no":
-                return queryset.exclude(WAITING)
-        return queryset
+MOST_AT_ONCE = 100
 
 
 @admin.register(Contact)
-class ContactAdmin(ModelAdmin):
+class ContactAdmin(CarefulAdmin, ModelAdmin):
     """A window on the contacts: what changes them are the actions, through the services."""
 
-    list_display = ["__str__", "lead", "source", "operator", "status", "created_at"]
-    list_filter = ["status", WaitingFilter, "source", "operator", "created_at"]
+    list_display = ["number", "status_label", "lead", "source", "who", "excerpt", "created_at"]
+    list_filter = [
+        ("status", ChoicesCheckboxFilter),
+        WaitingFilter,
+        ("source", AutocompleteSelectFilter),
+        ("operator", AutocompleteSelectFilter),
+        ("created_at", RangeDateFilter),
+    ]
+    list_filter_submit = True
     list_select_related = ["lead", "source", "operator"]
+    list_per_page = 50
     search_fields = ["lead__external_id", "lead__name", "lead__phone", "message"]
+    search_help_text = gettext_lazy("Lead, phone or a part of the message")
     show_full_result_count = False
     fields = [
         "lead",
@@ -52,7 +56,40 @@ class ContactAdmin(ModelAdmin):
         "waiting_since",
         "closed_at",
     ]
-    actions = ["take", "close", "reopen", "reassign"]
+    actions = ["take", "close", "reopen", "reassign", "reassign_to"]
+    change_form_outer_before_template = "admin/contacts/contact/actions.html"
+    change_form_outer_after_template = "admin/contacts/contact/timeline.html"
+
+    @admin.display(description="№", ordering="pk")
+    def number(self, contact: Contact) -> str:
+        return str(contact)
+
+    @display(
+        description=gettext_lazy("status"),
+        ordering="status",
+        label={"new": "info", "in_progress": "warning", "closed": "success"},
+    )
+    def status_label(self, contact: Contact) -> tuple[str, str]:
+        return contact.status, contact.get_status_display()
+
+    @admin.display(description=gettext_lazy("operator"), ordering="operator")
+    def who(self, contact: Contact) -> str:
+        if contact.waiting_since is None:
+            return str(contact.operator or "—")
+        age = timesince(contact.waiting_since, timezone.now(), depth=1)
+        return format_html('<span class="crm-waits">{} {}</span>', _("waiting"), age)
+
+    @admin.display(description=gettext_lazy("message"))
+    def excerpt(self, contact: Contact) -> str:
+        return contact.message if len(contact.message) <= 60 else f"{contact.message[:59]}…"
+
+    def get_urls(self) -> list[URLPattern]:
+        return urls(self) + super().get_urls()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
+        if contact := context.get("original"):
+            context |= around(contact, may_act=self.has_act_permission(request))
+        return super().render_change_form(request, context, *args, **kw)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -72,41 +109,26 @@ class ContactAdmin(ModelAdmin):
 
     @admin.action(description=gettext_lazy("Take into work"), permissions=["act"])
     def take(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._move(request, queryset, Contact.Status.IN_PROGRESS)
+        self._each(request, queryset, "take")
 
     @admin.action(description=gettext_lazy("Close"), permissions=["act"])
     def close(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._move(request, queryset, Contact.Status.CLOSED)
+        self._each(request, queryset, "close")
 
     @admin.action(description=gettext_lazy("Reopen"), permissions=["act"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        closed = queryset.filter(status=Contact.Status.CLOSED)
-        self._move(request, closed, Contact.Status.NEW)
-
-    def _move(self, request: HttpRequest, queryset: QuerySet[Contact], status: str) -> None:
-        def move(contact: Contact) -> str:
-            moved = change_status(contact.pk, status=status, actor=actor_of(request))
-            return f"{moved.get_status_display()}: {moved.operator or _('waiting')}"
-
-        self._each(request, queryset, move)
+        self._each(request, queryset, "reopen")
 
     @admin.action(description=gettext_lazy("Reassign"), permissions=["act"])
     def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        def reassign(contact: Contact) -> str:
-            done = reassign_contact(contact.pk, actor=actor_of(request))
-            return explain(done.contact, done.decision, moved=done.moved)
+        self._each(request, queryset, "reassign")
 
-        self._each(request, queryset, reassign)
+    @admin.action(description=gettext_lazy("Reassign to …"), permissions=["act"])
+    def reassign_to(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
+        ids = queryset.order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_AT_ONCE]
+        query = ",".join(str(each) for each in ids)
+        return redirect(f"../contact/reassign_to/?ids={query}")
 
-    def _each(
-        self, request: HttpRequest, queryset: QuerySet[Contact], act: Callable[[Contact], str]
-    ) -> None:
-        """Do it to one contact at a time and tell each outcome once, with its count."""
-        done: Counter[tuple[int, str]] = Counter()
-        for contact in queryset.order_by("created_at", "pk"):
-            try:
-                done[messages.SUCCESS, act(contact)] += 1
-            except APIException as error:
-                done[messages.WARNING, str(error.detail)] += 1
-        for (level, text), count in done.most_common():
-            self.message_user(request, f"{text} × {count}" if count > 1 else text, level)
+    @staticmethod
+    def _each(request: HttpRequest, queryset: QuerySet[Contact], name: str) -> None:
+        do_each(request, queryset.order_by("created_at", "pk"), ACTS[name])

@@ -10,6 +10,8 @@ from contacts.distribution import (
     WEIGHTED_RANDOM,
     Candidate,
     Decision,
+    Reason,
+    Skipped,
     draw_one,
     weigh,
 )
@@ -41,6 +43,8 @@ def skipped_as_json(decision: Decision) -> list[dict[str, Any]]:
             "operator_id": each.candidate.operator_id,
             "operator_name": each.candidate.name,
             "reason": each.reason.value,
+            "current_load": each.candidate.load,
+            "max_active_contacts": each.candidate.limit,
         }
         for each in decision.skipped
     ]
@@ -107,16 +111,30 @@ def replay(
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"{strategy!r} decides nothing by itself")
-    known = [
-        Candidate(
-            operator_id=each["operator_id"],
-            name=each["operator_name"],
-            weight=each["weight"],
-            load=each["current_load"],
-            limit=each["max_active_contacts"],
-            turns=each.get("turns", 0),
-        )
-        for each in candidates
-    ]
+    known = [_candidate(each) for each in candidates]
     decision = draw_one(weigh(known, strategy=strategy), lambda: draw or 0.0)
     return decision.chosen.operator_id if decision.chosen else None
+
+
+def decision_of(row: DecisionRecord) -> Decision:
+    """The decision as it was recorded, without its odds."""
+    candidates = tuple(_candidate(each) for each in row.candidates)
+    return Decision(
+        strategy=row.strategy or None,
+        candidates=candidates,
+        skipped=tuple(Skipped(_candidate(each), Reason(each["reason"])) for each in row.skipped),
+        draw=row.draw,
+        chosen=next((each for each in candidates if each.operator_id == row.operator_id), None),
+    )
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    """Of somebody passed over the weight is not kept, in old records the load neither."""
+    return Candidate(
+        operator_id=row["operator_id"],
+        name=row["operator_name"],
+        weight=row.get("weight", 0),
+        load=row.get("current_load", 0),
+        limit=row.get("max_active_contacts", 0),
+        turns=row.get("turns", 0),
+    )

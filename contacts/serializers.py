@@ -85,6 +85,8 @@ class SkippedSerializer(serializers.Serializer):
     operator_id = serializers.IntegerField()
     operator_name = serializers.CharField()
     reason = serializers.ChoiceField(choices=[reason.value for reason in Reason])
+    current_load = serializers.IntegerField(default=None, help_text="null in old records.")
+    max_active_contacts = serializers.IntegerField(default=None, help_text="null in old records.")
 
 
 class DistributionSerializer(serializers.Serializer):

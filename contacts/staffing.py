@@ -4,6 +4,7 @@ gets what waits, in the same transaction; whose contacts are released sees them 
 What moves none is in `operators.services` and `sources.services`. Lock order: `contacts.locks`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, Unpack
@@ -35,21 +36,32 @@ class OperatorActive(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """How many contacts an operator gave up, how many found another one, how many wait."""
+    """How many contacts an operator gave up, how many found another one, how many wait; `to`: how
+    many each got, by names, `left`: how many wait in each source.
+    """
 
     released: int
     reassigned: int
     waiting: int
+    to: dict[str, int]
+    left: dict[Source, int]
 
 
-def change_operator(operator: Operator, changes: dict[str, Any], **how: Unpack[How]) -> Operator:
+def change_operator(
+    operator: Operator,
+    changes: dict[str, Any],
+    *,
+    expected: dict[str, Any] | None = None,
+    **how: Unpack[How],
+) -> Operator:
     """Change the given fields; who can take more now gets what waits.
 
-    Raises Operator.DoesNotExist where somebody has deleted the operator meanwhile.
+    `expected` are values that the change rests on; raises Conflict where one is another now,
+    and Operator.DoesNotExist where somebody has deleted the operator meanwhile.
     """
     return _then_fill(
         lambda: queues_of([operator.pk]),
-        lambda: update_operator(operator, actor=_actor(how), **changes),
+        lambda: update_operator(operator, actor=_actor(how), expected=expected, **changes),
         operators=[operator.pk],
         **how,
     )
@@ -74,17 +86,24 @@ def assign(
     )
 
 
-def change_source(source: Source, changes: dict[str, Any], **how: Unpack[How]) -> Source:
+def change_source(
+    source: Source,
+    changes: dict[str, Any],
+    *,
+    expected: dict[str, Any] | None = None,
+    **how: Unpack[How],
+) -> Source:
     """Change the given fields; what waits goes out where `auto_assign_waiting` is switched on.
 
-    Raises a ValidationError where somebody has just taken the code.
+    `expected` are values that the change rests on; raises Conflict where one is another now,
+    and a ValidationError where somebody has just taken the code.
     """
     if not changes.get("auto_assign_waiting"):
-        return update_source(source, actor=_actor(how), **changes)
+        return update_source(source, actor=_actor(how), expected=expected, **changes)
     waiting = Source.objects.filter(pk=source.pk, contacts__in=Contact.objects.filter(WAITING))
     return _then_fill(
         lambda: frozenset(waiting.values_list("pk", flat=True)),
-        lambda: update_source(source, actor=_actor(how), **changes),
+        lambda: update_source(source, actor=_actor(how), expected=expected, **changes),
         sources=[source.pk],
         **how,
     )
@@ -202,8 +221,9 @@ def _release(operator_id: int, first: Callable[[Operator], None], how: How) -> R
     for contact in contacts:
         handout.give(contact, kind=Kind.RELEASE, exclude=operator_id)
     handout.write(contacts)
-    waiting = sum(contact.operator_id is None for contact in contacts)
-    return Release(len(contacts), len(contacts) - waiting, waiting)
+    to = Counter(contact.operator.name for contact in contacts if contact.operator)
+    left = Counter(contact.source for contact in contacts if not contact.operator)
+    return Release(len(contacts), to.total(), left.total(), dict(to), dict(left))
 
 
 def _actor(how: How) -> Actor:

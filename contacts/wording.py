@@ -13,27 +13,48 @@ from contacts.distribution import (
     Reason,
     Skipped,
 )
-from contacts.models import Contact
+from contacts.history import decision_of
+from contacts.models import Contact, DecisionRecord
+from contacts.staffing import Release
+from contacts.waiting import Cause, causes
 
 
 def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
     """Who has the contact now, and why; not `moved`: the operator is the one it had before."""
+    return _sentence(contact.operator.name if contact.operator else None, decision, moved=moved)
+
+
+def tell(record: DecisionRecord) -> str:
+    """The same of a decision of former times, and who was passed over."""
+    decision = decision_of(record)
+    moved = record.operator_id != record.previous_operator_id
+    parts = [_sentence(record.operator_name or None, decision, moved=moved)]
+    if record.forced:
+        parts.append(_("Above the limit, by force."))
+    if decision.chosen and decision.skipped:
+        passed = "; ".join(passed_over(each) for each in decision.skipped)
+        parts.append(_("Passed over: %(them)s.") % {"them": passed})
+    return " ".join(parts)
+
+
+def _sentence(name: str | None, decision: Decision, *, moved: bool) -> str:
+    """`name` is that of the operator who has the contact from then on; None: nobody."""
     if decision.strategy is None and not moved:
-        return _("Stays with %(name)s, who has it already.") % {"name": contact.operator}
+        return _("Stays with %(name)s, who has it already.") % {"name": name}
     if decision.strategy is None:
-        return _("Handed to %(name)s by choice of a person.") % {"name": contact.operator}
+        return _("Handed to %(name)s by choice of a person.") % {"name": name}
     if decision.chosen:
         return _assigned(decision, decision.chosen)
     if decision.candidates:
         return _("The contact waits its turn: older ones are being handed out first.")
-    reasons = "; ".join(_passed_over(each) for each in decision.skipped) or _(
+    reasons = "; ".join(passed_over(each) for each in decision.skipped) or _(
         "nobody is assigned to the source"
     )
-    if contact.operator:
+    if name:
         text = _("Stays with %(name)s: nobody else is available (%(reasons)s).")
     else:
         text = _("Nobody is available, the contact waits (%(reasons)s).")
-    return text % {"name": contact.operator, "reasons": reasons}
+    return text % {"name": name, "reasons": reasons}
 
 
 def strategy_name(strategy: str) -> str:
@@ -81,7 +102,8 @@ def _assigned(decision: Decision, chosen: Candidate) -> str:
     }
 
 
-def _passed_over(skipped: Skipped) -> str:
+def passed_over(skipped: Skipped) -> str:
+    """Who was passed over, and why."""
     one = skipped.candidate
     texts = {
         Reason.INACTIVE: _("%(name)s is inactive"),
@@ -89,3 +111,30 @@ def _passed_over(skipped: Skipped) -> str:
         Reason.EXCLUDED: _("%(name)s has had it"),
     }
     return texts[skipped.reason] % {"name": one.name, "load": one.load, "limit": one.limit}
+
+
+def cause_in_words(cause: Cause) -> str:
+    """Why a contact waits, as people say it."""
+    texts = {
+        Cause.NO_OPERATORS: _("nobody is assigned to the source"),
+        Cause.ALL_INACTIVE: _("nobody assigned to the source is active"),
+        Cause.ALL_FULL: _("everybody assigned to the source is at the limit"),
+        Cause.SWITCHED_OFF: _("the source does not hand out by itself"),
+        Cause.IN_TURN: _("it is being handed out"),
+    }
+    return texts[cause]
+
+
+def release_in_words(release: Release) -> str:
+    """To whom an operator's contacts went, and why the rest waits."""
+    if not release.released:
+        return _("no open contacts, nothing to release")
+    parts = [f"{name} — {count}" for name, count in release.to.items()]
+    why = causes(list(release.left))
+    for source, count in release.left.items():
+        words = {"count": count, "source": source, "cause": cause_in_words(why[source.pk])}
+        parts.append(_("waiting in “%(source)s” — %(count)d (%(cause)s)") % words)
+    return _("released %(count)d: %(parts)s") % {
+        "count": release.released,
+        "parts": "; ".join(parts),
+    }

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "crm_project",
     "crm_project.audit",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -3,36 +3,78 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from contacts.selectors import with_load
-from contacts.staffing import change_operator, delete_operator
+from contacts.staffing import change_operator, delete_operator, release_operator
+from contacts.wording import release_in_words
 from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
 from crm_project.audit.services import note_created
+from crm_project.careful_admin import CarefulAdmin, tell_each
 from operators.models import Operator
 from operators.services import TOLD_OF_NEW
+from sources.assignment_admin import SavesAssignments, SourcesInline
 
 
 @admin.register(Operator)
-class OperatorAdmin(AuditedAdmin, ModelAdmin):
-    list_display = ["name", "is_active", "current_load", "max_active_contacts"]
+class OperatorAdmin(SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
+    list_display = ["name", "is_active", "load_bar", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]
-    readonly_fields = ["current_load", "created_at"]
+    readonly_fields = ["load_bar", "created_at"]
+    raw_id_fields = []
+    inlines = [SourcesInline]
+    actions = ["activate", "deactivate", "release"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
         return with_load(super().get_queryset(request))
 
-    @admin.display(description=_("open contacts"), ordering="current_load")
-    def current_load(self, operator: Operator) -> int:
-        return getattr(operator, "current_load", 0)
+    @admin.display(description=gettext_lazy("open contacts"), ordering="current_load")
+    def load_bar(self, operator: Operator) -> str:
+        load, limit = getattr(operator, "current_load", 0), operator.max_active_contacts
+        return format_html(
+            '<span class="crm-load"><svg class="crm-bar{}" viewBox="0 0 100 4"'
+            ' preserveAspectRatio="none" aria-hidden="true"><rect width="{}" height="4"/></svg>'
+            " {}</span>",
+            " crm-bar-full" if load >= limit else "",
+            f"{min(100, 100 * load / limit):.1f}",
+            _("%(load)d of %(limit)d") % {"load": load, "limit": limit},
+        )
+
+    @admin.action(description=gettext_lazy("Accept new contacts"), permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:
+        self._set_active(request, queryset, True)
+
+    @admin.action(description=gettext_lazy("Accept no new contacts"), permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:
+        self._set_active(request, queryset, False)
+
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[Operator], on: bool) -> None:
+        def change(operator: Operator) -> str:
+            changed = change_operator(operator, {"is_active": on}, actor=actor_of(request))
+            return _("accepts") if changed.is_active else _("does not accept")
+
+        tell_each(request, queryset, lambda each: f"{each.name}: {change(each)}")
+
+    @admin.action(
+        description=gettext_lazy("Accept no new contacts and release the open ones"),
+        permissions=["change"],
+    )
+    def release(self, request: HttpRequest, queryset: QuerySet[Operator]) -> None:
+        tell_each(request, queryset, lambda each: self._release(request, each))
+
+    @staticmethod
+    def _release(request: HttpRequest, operator: Operator) -> str:
+        done = release_operator(operator.pk, deactivate=True, actor=actor_of(request))
+        return f"{operator.name}: {release_in_words(done)}"
 
     def save_model(self, request: HttpRequest, obj: Operator, form: Any, change: bool) -> None:
         if change:
-            changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            change_operator(obj, changes, actor=actor_of(request))
+            change_operator(obj, form.changes(), expected=form.expected(), actor=actor_of(request))
         else:
             super().save_model(request, obj, form, change)
             note_created(obj, TOLD_OF_NEW, actor=actor_of(request))

@@ -2,12 +2,14 @@
 (`contacts.services.delete_operator`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed, note_created
+from crm_project.errors import Conflict
 from operators.models import Operator
 
 TOLD_OF_NEW = ["name", "is_active", "max_active_contacts"]
@@ -22,14 +24,24 @@ def create_operator(*, actor: Actor = SYSTEM, **fields: Any) -> Operator:
 
 
 @transaction.atomic
-def update_operator(operator: Operator, *, actor: Actor = SYSTEM, **changes: Any) -> Operator:
+def update_operator(
+    operator: Operator,
+    *,
+    actor: Actor = SYSTEM,
+    expected: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Operator:
     """Change the given fields and no other.
+
+    `expected` are values that the change rests on; raises Conflict where one is another now.
 
     A limit below the load is taken: nothing is taken away, nothing new comes.
     Raises Operator.DoesNotExist where it has been deleted meanwhile.
     """
     # The lock makes every distribution see either all of the change or none of it.
     locked = Operator.objects.select_for_update(no_key=True).get(pk=operator.pk)
+    if any(getattr(locked, name) != value for name, value in (expected or {}).items()):
+        raise Conflict
     before = {name: getattr(locked, name) for name in changes}
     for name, value in changes.items():
         setattr(locked, name, value)

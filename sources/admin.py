@@ -2,38 +2,45 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from contacts.distribution import STRATEGIES
-from contacts.staffing import assign, change_source
+from contacts.staffing import change_source
 from contacts.wording import strategy_name
-from crm_project.actor import Actor
 from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
 from crm_project.audit.services import note_created
+from crm_project.careful_admin import CarefulAdmin
+from sources.assignment_admin import OperatorsInline, SavesAssignments
 from sources.models import Assignment, Source
-from sources.services import TOLD_OF_NEW, delete_source, remove_assignment
-
-
-class AssignmentInline(TabularInline):
-    model = Assignment
-    fields = ["operator", "weight"]
-    autocomplete_fields = ["operator"]
-    extra = 0
-    hide_title = True
+from sources.services import TOLD_OF_NEW, delete_source
+from sources.source_page import around
 
 
 @admin.register(Source)
-class SourceAdmin(AuditedAdmin, ModelAdmin):
-    list_display = ["name", "code", "is_active", "created_at"]
+class SourceAdmin(SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
+    list_display = ["name", "code", "is_active", "strategy_in_words", "served_by"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]
     readonly_fields = ["created_at"]
-    inlines = [AssignmentInline]
+    inlines = [OperatorsInline]
+    change_form_outer_before_template = "admin/sources/source/next.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        return super().get_queryset(request).annotate(operator_count=Count("assignments"))
+
+    @admin.display(description=_("strategy"), ordering="strategy")
+    def strategy_in_words(self, source: Source) -> str:
+        return strategy_name(source.strategy)
+
+    @admin.display(description=_("operators"), ordering="operator_count")
+    def served_by(self, source: Source) -> int:
+        return getattr(source, "operator_count", 0)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "strategy":
@@ -41,13 +48,18 @@ class SourceAdmin(AuditedAdmin, ModelAdmin):
                 label=db_field.verbose_name.capitalize(),
                 choices=[(name, strategy_name(name)) for name in STRATEGIES],
                 widget=UnfoldAdminSelectWidget,
+                show_hidden_initial=True,
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
+        if source := context.get("original"):
+            context |= around(source, request)
+        return super().render_change_form(request, context, *args, **kw)
+
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         if change:
-            changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            change_source(obj, changes, actor=actor_of(request))
+            change_source(obj, form.changes(), expected=form.expected(), actor=actor_of(request))
         else:
             super().save_model(request, obj, form, change)
             note_created(obj, TOLD_OF_NEW, actor=actor_of(request))
@@ -81,31 +93,9 @@ class SourceAdmin(AuditedAdmin, ModelAdmin):
         for source in queryset:
             delete_source(source, actor=actor_of(request))
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        formset.save(commit=False)
-        for assignment in formset.deleted_objects:
-            remove_assignment(assignment, actor=actor_of(request))
-        for assignment in [each for each, _ in formset.changed_objects] + formset.new_objects:
-            _write(assignment, actor_of(request))
-        formset.save_m2m()
-
-
-def _write(assignment: Assignment, actor: Actor) -> None:
-    """Write the weight through the service; a row moved to another operator frees the old pair."""
-    stored = Assignment.objects.filter(pk=assignment.pk).first()
-    if stored and stored.operator_id != assignment.operator_id:
-        remove_assignment(stored, actor=actor)
-    written, _created = assign(
-        operator_id=assignment.operator_id,
-        source_id=assignment.source_id,
-        weight=assignment.weight,
-        actor=actor,
-    )
-    assignment.pk = written.pk
-
 
 @admin.register(Assignment)
-class AssignmentAdmin(ModelAdmin):
+class AssignmentAdmin(CarefulAdmin, ModelAdmin):
     """A list to search; weights are edited at their source."""
 
     list_display = ["operator", "source", "weight"]

@@ -4,6 +4,7 @@ Lock order: operators, then sources, then assignments. An assignment is written 
 its operator, so that no contact goes to somebody who is no longer assigned.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -36,13 +37,22 @@ def create_source(*, actor: Actor = SYSTEM, **fields: Any) -> Source:
 
 
 @transaction.atomic
-def update_source(source: Source, *, actor: Actor = SYSTEM, **changes: Any) -> Source:
+def update_source(
+    source: Source,
+    *,
+    actor: Actor = SYSTEM,
+    expected: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Source:
     """Change the given fields and no other.
 
-    Raises a ValidationError where somebody has just taken the code.
+    `expected` are values that the change rests on; raises Conflict where one is another now,
+    and a ValidationError where somebody has just taken the code.
     """
     stored = Source.objects.select_for_update(no_key=True).filter(pk=source.pk)
     before = stored.values(*changes).first() if changes else None
+    if any((before or {}).get(name) != value for name, value in (expected or {}).items()):
+        raise Conflict
     for name, value in changes.items():
         setattr(source, name, value)
     _save(source, list(changes))

@@ -1,0 +1,150 @@
+"""Of the back office's forms and lists: nobody's change is undone silently, and what the state of
+things or the database refuses is a message, not an error page.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import APIException
+
+from crm_project.errors import Busy, Conflict
+
+REFUSED = (APIException, ObjectDoesNotExist, OperationalError, InterfaceError)
+LARGEST_ID = 2**63 - 1
+
+Thing = TypeVar("Thing")
+
+
+class CarefulForm(forms.ModelForm):
+    """Saves only what its user changed, and not over what somebody else changed meanwhile."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        # The instance takes the new values only after this.
+        self._stored = {name: getattr(self.instance, name, None) for name in self.fields}
+        if self.instance.pk:
+            for name in set(self.changed_data) & cleaned.keys():
+                self._refuse_if_stale(name)
+        return cleaned
+
+    def changes(self) -> dict[str, Any]:
+        """What its user changed."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+    def expected(self) -> dict[str, Any]:
+        """What these fields had when it was checked."""
+        return {name: self._stored[name] for name in self.changed_data}
+
+    def _refuse_if_stale(self, name: str) -> None:
+        """Unless the stored value is what the form showed, or what it was changed to as well."""
+        bound, stored = self[name], self.get_initial_for_field(self.fields[name], name)
+        if bound.html_initial_name not in self.data:
+            return
+        shown, wanted = self.data[bound.html_initial_name], bound.data
+        if not all(bound.field.has_changed(stored, each) for each in (shown, wanted)):
+            return
+        self.add_error(
+            name,
+            _("Meanwhile somebody else has changed this to “%(value)s”. Save again to replace it.")
+            % {"value": self._in_words(name, stored)},
+        )
+        # So that saving again is a decision made with that in mind.
+        self.data = self.data.copy()
+        self.data[bound.html_initial_name] = bound.field.prepare_value(stored)
+
+    def _in_words(self, name: str, stored: Any) -> str:
+        if isinstance(stored, bool):
+            return _("Yes") if stored else _("No")
+        if isinstance(self.fields[name], forms.ModelChoiceField):
+            return str(getattr(self.instance, name) or "—")
+        return str(dict(getattr(self.fields[name], "choices", [])).get(stored, stored))
+
+
+class ShowsWhatItShowed:
+    """Of a ModelAdmin or an inline: a form tells with every field what it showed."""
+
+    form = CarefulForm
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if field:
+            field.show_hidden_initial = True
+        return field
+
+
+class CarefulAdmin(ShowsWhatItShowed):
+    """Of a ModelAdmin: what its services refuse is told as a message on the page one came from."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._or_told(request, super().changeform_view, *args, **kwargs)  # type: ignore[misc]
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._or_told(request, super().delete_view, *args, **kwargs)  # type: ignore[misc]
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._or_told(request, super().changelist_view, *args, **kwargs)  # type: ignore[misc]
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        chosen = request.POST.getlist("_selected_action")
+        if all(each.isascii() and each.isdigit() and int(each) <= LARGEST_ID for each in chosen):
+            return super().response_action(request, queryset)  # type: ignore[misc, no-any-return]
+        self._tell(request, _("Nothing was selected that is there."))
+        return HttpResponseRedirect(request.get_full_path())
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """No parts of dates: the databases refuse years that Python does not know."""
+        parts = {"year", "month", "day", "week_day", "iso_year", "week", "quarter"}
+        return not parts.intersection(lookup.split("__")) and super().lookup_allowed(  # type: ignore[misc]
+            lookup, value, request
+        )
+
+    def _or_told(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except REFUSED as error:
+            self._tell(request, words(error))
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _tell(self, request: HttpRequest, text: str) -> None:
+        self.message_user(request, text, messages.ERROR)  # type: ignore[attr-defined]
+
+
+def tell_each(request: HttpRequest, objects: Iterable[Thing], act: Callable[[Thing], str]) -> None:
+    """Do it to one object at a time, and tell each outcome once, with its count."""
+    done: Counter[tuple[int, str]] = Counter()
+    for each in objects:
+        try:
+            done[messages.SUCCESS, act(each)] += 1
+        except REFUSED as error:
+            done[messages.WARNING, words(error)] += 1
+    for (level, text), count in done.most_common():
+        messages.add_message(request, level, f"{text} × {count}" if count > 1 else text)
+
+
+def words(error: Exception) -> str:
+    """What was refused, for a person."""
+    match error:
+        case APIException():
+            return " ".join(_texts(error.detail))
+        case ObjectDoesNotExist():
+            return str(Conflict.default_detail)
+    return str(Busy.default_detail)
+
+
+def _texts(detail: Any) -> list[str]:
+    if isinstance(detail, dict):
+        detail = detail.values()
+    elif not isinstance(detail, list):
+        return [str(detail)]
+    return [text for each in detail for text in _texts(each)]
