@@ -57,7 +57,7 @@ class ContactAdmin(CarefulAdmin, ModelAdmin):
         "closed_at",
     ]
     actions = ["take", "close", "reopen", "reassign", "reassign_to"]
-    change_form_outer_before_template = "admin/contacts/contact/actions.html"
+    change_form_outer_before_template = "admin/contacts/contact/buttons.html"
     change_form_outer_after_template = "admin/contacts/contact/timeline.html"
 
     @admin.display(description="№", ordering="pk")

@@ -73,6 +73,31 @@ class NoNullMiddleware:
         return self.get_response(request)
 
 
+class ContentSecurityPolicyMiddleware:
+    """Tell browsers what a page may load and run: `SECURE_CSP`, as Django 6 names it, loosened
+    where `CSP_LOOSENED` says so for the beginning of a path.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.default = _policy(settings.SECURE_CSP)
+        self.loosened = {
+            path: _policy(settings.SECURE_CSP | directives)
+            for path, directives in settings.CSP_LOOSENED.items()
+        }
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        path = request.path_info
+        policies = (text for start, text in self.loosened.items() if path.startswith(start))
+        response.headers.setdefault("Content-Security-Policy", next(policies, self.default))
+        return response
+
+
+def _policy(directives: dict[str, list[str]]) -> str:
+    return "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
+
+
 class TrailingSlashMiddleware:
     """Let `/operators/` answer as `/operators` does, without a redirect."""
 

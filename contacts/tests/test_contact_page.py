@@ -94,6 +94,12 @@ def test_an_unknown_contact_or_deed_is_not_found(admin_client):
     assert admin_client.post(f"{BASE}/{contact.pk + 1}/do/close/").status_code == 404
 
 
+def test_the_list_offers_what_can_be_done_with_several(admin_client):
+    ContactFactory()
+    shown = admin_client.get(f"{BASE}/").content.decode()
+    assert all(f'<option value="{name}"' in shown for name in ["take", "close", "reassign_to"])
+
+
 def test_who_may_only_look_gets_no_buttons_and_does_nothing(client):
     user = get_user_model().objects.create_user("looker", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_contact"))
