@@ -52,6 +52,7 @@ class PairsFormSet(BaseInlineFormSet):
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
+        form.fields["weight"].widget.attrs["aria-label"] = form.fields["weight"].label
         if form.instance.pk:
             label = form.fields[self.other].label
             form.fields[self.other] = KnownChoice(getattr(form.instance, self.other), label)
@@ -92,6 +93,7 @@ class OperatorsInline(ShowsWhatItShowed, TabularInline):
     autocomplete_fields = ["operator"]
     extra = 0
     hide_title = True
+    verbose_name = _("operator")
     verbose_name_plural = _("Operators and weights")
 
     class Media:
@@ -120,6 +122,7 @@ class SourcesInline(ShowsWhatItShowed, TabularInline):
     autocomplete_fields = ["source"]
     extra = 0
     hide_title = True
+    verbose_name = _("source")
     verbose_name_plural = _("Sources and weights")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Assignment]:

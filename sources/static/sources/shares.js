@@ -8,7 +8,7 @@
   });
 
   function rowsOf(group) {
-    return [...group.querySelectorAll("input[name$='-weight']")]
+    return [...group.querySelectorAll("input[name^='assignments-'][name$='-weight']")]
       .filter((input) => !input.name.includes("__prefix__"))
       .map((input) => {
         const row = input.closest("tr");

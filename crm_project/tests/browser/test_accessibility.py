@@ -1,0 +1,41 @@
+"""axe-core finds nothing serious on the pages people use, in light and dark."""
+
+import pytest
+
+from contacts.tests.factories import ContactFactory
+from contacts.tests.scenes import arrive, serve
+from sources.tests.factories import SourceFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def paths():
+    source = SourceFactory()
+    operator = serve(source, name="Анна")
+    serve(source, name="Борис", is_active=False)
+    contact, _ = arrive(source)
+    ContactFactory()
+    return [
+        "/",
+        "/operators/operator/",
+        f"/operators/operator/{operator.pk}/change/",
+        "/operators/operator/add/",
+        "/sources/source/",
+        f"/sources/source/{source.pk}/change/",
+        "/contacts/contact/",
+        f"/contacts/contact/{contact.pk}/change/",
+        f"/contacts/contact/reassign_to/?ids={contact.pk}",
+        "/leads/lead/",
+        f"/leads/lead/{contact.lead_id}/change/",
+    ]
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.usefixtures("boss")
+def test_pages_have_no_serious_violation(sign_in, paths, violations, scheme, width):
+    page = sign_in("boss")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    assert [each for path in paths for each in violations(path)] == []
