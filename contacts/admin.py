@@ -11,9 +11,12 @@ from rest_framework.exceptions import APIException
 from unfold.admin import ModelAdmin
 
 from contacts.models import WAITING, Contact
+from contacts.rights import only_of, visible_contacts
 from contacts.services import change_status, reassign_contact
 from contacts.wording import explain
+from crm_project.admin_mixins import VisibleOnlyMixin
 from crm_project.api.access import actor_of
+from operators.roles import is_only_operator
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -33,7 +36,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ModelAdmin):
+class ContactAdmin(VisibleOnlyMixin, ModelAdmin):
     """A window on the contacts: what changes them are the actions, through the services."""
 
     list_display = ["__str__", "lead", "source", "operator", "status", "created_at"]
@@ -53,6 +56,17 @@ class ContactAdmin(ModelAdmin):
         "closed_at",
     ]
     actions = ["take", "close", "reopen", "reassign"]
+
+    def visible(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        return visible_contacts(request.user, queryset)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """To an operator, all contacts are his or hers: colleagues are nothing to filter by."""
+        found = super().get_list_filter(request)
+        if not is_only_operator(request.user):
+            return found
+        names = [each[0] if isinstance(each, tuple) else each for each in found]
+        return [each for each, name in zip(found, names, strict=True) if name != "operator"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -85,7 +99,12 @@ class ContactAdmin(ModelAdmin):
 
     def _move(self, request: HttpRequest, queryset: QuerySet[Contact], status: str) -> None:
         def move(contact: Contact) -> str:
-            moved = change_status(contact.pk, status=status, actor=actor_of(request))
+            moved = change_status(
+                contact.pk,
+                status=status,
+                only_of=only_of(request.user),
+                actor=actor_of(request),
+            )
             return f"{moved.get_status_display()}: {moved.operator or _('waiting')}"
 
         self._each(request, queryset, move)
@@ -93,7 +112,9 @@ class ContactAdmin(ModelAdmin):
     @admin.action(description=gettext_lazy("Reassign"), permissions=["act"])
     def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         def reassign(contact: Contact) -> str:
-            done = reassign_contact(contact.pk, actor=actor_of(request))
+            done = reassign_contact(
+                contact.pk, only_of=only_of(request.user), actor=actor_of(request)
+            )
             return explain(done.contact, done.decision, moved=done.moved)
 
         self._each(request, queryset, reassign)
