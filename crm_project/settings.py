@@ -55,8 +55,8 @@ API_IS_OPEN = not PRODUCTION
 
 INSTALLED_APPS = [
     "crm_project",
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "crm_project.admin_config.CrmAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

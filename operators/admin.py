@@ -17,6 +17,7 @@ class OperatorAdmin(ModelAdmin):
     list_display = ["name", "is_active", "current_load", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]
+    autocomplete_fields = ["user"]
     readonly_fields = ["current_load", "created_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
