@@ -251,6 +251,9 @@ def _with_contact(
             .select_related("source", "operator", "lead")
             .get(pk=contact_id)
         )
+        # What is joined, the locking statement saw before it waited.
+        if contact.operator_id and not contact.operator:
+            raise StaleError
         if only_of not in (None, contact.operator_id):
             raise NotYours(contact)
         if not concerned.covers(reach(contact)):
