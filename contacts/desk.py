@@ -179,7 +179,7 @@ def _report(
     since = timezone.now()
     try:
         text = do()
-        given = _given(operator, since, contact_id)
+        given = _given(operator, since)
         messages.success(request, f"{text} {given}".strip())
     except ObjectDoesNotExist as error:
         raise Http404 from error
@@ -193,11 +193,10 @@ def _report(
     return redirect("admin:desk")
 
 
-def _given(operator: Operator, since: datetime, except_for: int | None) -> str:
+def _given(operator: Operator, since: datetime) -> str:
     """One sentence about what has become the operator's since then; empty if nothing has."""
     came = Contact.objects.filter(OPEN, operator=operator, assigned_at__gte=since)
-    came = came.exclude(pk=except_for).order_by("assigned_at", "pk")
-    ids = list(came.values_list("pk", flat=True))
+    ids = list(came.order_by("assigned_at", "pk").values_list("pk", flat=True))
     if not ids:
         return ""
     if len(ids) <= MOST_NAMED:

@@ -28,15 +28,12 @@ class UserAdmin(VisibleOnlyMixin, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "first_name", "last_name", "is_active", "last_login"]
-    list_filter = ["is_active", "groups"]
+    list_display = ["username", "first_name", "last_name", "may_sign_in", "last_login"]
+    list_filter = ["groups"]
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = ["user_permissions"]
     add_fieldsets = [
-        (
-            None,
-            {"fields": ["username", "usable_password", "password1", "password2", "groups"]},
-        ),
+        (None, {"fields": ["username", "password1", "password2", "groups"]}),
     ]
     fieldsets_of_team_lead = [
         (None, {"fields": ["username", "password"]}),
@@ -44,6 +41,16 @@ class UserAdmin(VisibleOnlyMixin, DjangoUserAdmin, ModelAdmin):
         (_("Permissions"), {"fields": ["is_active", "groups"]}),
         (_("Important dates"), {"fields": ["last_login", "date_joined"]}),
     ]
+
+    # Called "active", it would be translated as of an operator, who takes new contacts or not.
+    @admin.display(description=_("may sign in"), boolean=True, ordering="is_active")
+    def may_sign_in(self, user: User) -> bool:
+        return user.is_active
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "is_active":
+            kwargs["label"] = _("May sign in")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def visible(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         if request.user.is_superuser:

@@ -142,6 +142,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 # `manage.py prepare` makes the first admin user with these.
 ADMIN_USERNAME = env.text("CRM_ADMIN_USERNAME", default="admin")
 ADMIN_PASSWORD = env.text("CRM_ADMIN_PASSWORD")

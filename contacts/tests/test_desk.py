@@ -58,11 +58,12 @@ def state(contact):
 
 
 class TestThePage:
-    def test_it_comes_first_after_signing_in(self, client, anna):
+    @pytest.mark.parametrize("query", ["", "?next=/admin/"])
+    def test_it_comes_first_after_signing_in(self, client, anna, query):
         anna.user.set_password("secret")
         anna.user.save()
         form = {"username": anna.user.username, "password": "secret"}
-        page = client.post("/admin/login/?next=/admin/", form, follow=True)
+        page = client.post(f"/admin/login/{query}", form, follow=True)
         assert page.redirect_chain[-1] == (DESK, 302)
         assert "Мои обращения" in page.content.decode()
 
