@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.db.models import Case, Count, Q, Value, When
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -63,7 +63,7 @@ def urls(wrap: Callable[[View], View]) -> list[URLPattern]:
         path("my/", wrap(page), name="desk"),
         path("my/cards/", wrap(cards), name="desk_cards"),
         path("my/accepting/", wrap(set_accepting), name="desk_accepting"),
-        path("my/<int:contact_id>/<slug:action>/", wrap(act), name="desk_act"),
+        path("my/<int:contact_id>/", wrap(act), name="desk_act"),
     ]
 
 
@@ -135,15 +135,13 @@ def set_accepting(request: HttpRequest, operator: Operator) -> HttpResponse:
 
 @require_POST
 @for_operators
-def act(request: HttpRequest, operator: Operator, contact_id: int, action: str) -> HttpResponse:
+def act(request: HttpRequest, operator: Operator, contact_id: int) -> HttpResponse:
     """Do to one of the operator's contacts what the button says."""
-    if action not in ACTIONS:
-        raise Http404
-
-    def do() -> str:
-        return ACTIONS[action](contact_id, operator, actor_of(request))
-
-    return _report(request, operator, do, contact_id)
+    action = ACTIONS.get(request.POST.get("action", ""))
+    if action is None:
+        return HttpResponseBadRequest()
+    actor = actor_of(request)
+    return _report(request, operator, lambda: action(contact_id, operator, actor), contact_id)
 
 
 def _take(contact_id: int, operator: Operator, actor: Actor) -> str:

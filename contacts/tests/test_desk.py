@@ -37,7 +37,7 @@ def desk(client, anna):
 
 
 def press(client, contact, button):
-    return said(client.post(f"{DESK}{contact.pk}/{button}/", follow=True))
+    return said(client.post(f"{DESK}{contact.pk}/", {"action": button}, follow=True))
 
 
 def switch(client, value):
@@ -160,7 +160,7 @@ class TestThePage:
 
     def test_nothing_is_written_by_looking(self, desk, anna):
         contact = ContactFactory(operator=anna)
-        for path in ("accepting/", f"{contact.pk}/close/"):
+        for path in ("accepting/", f"{contact.pk}/"):
             assert desk.get(f"{DESK}{path}").status_code == 405
         assert state(contact) == ("new", "Анна")
 
@@ -168,7 +168,7 @@ class TestThePage:
         client.handler.enforce_csrf_checks = True
         client.force_login(anna.user)
         contact = ContactFactory(operator=anna)
-        assert client.post(f"{DESK}{contact.pk}/close/").status_code == 403
+        assert client.post(f"{DESK}{contact.pk}/", {"action": "close"}).status_code == 403
         assert state(contact) == ("new", "Анна")
 
 
@@ -224,7 +224,8 @@ class TestTheButtons:
     def test_of_what_was_never_theirs_nobody_learns_anything(self, desk, button):
         for contact in (ContactFactory(operator=make_operator("Борис")), ContactFactory()):
             before = state(contact)
-            assert desk.post(f"{DESK}{contact.pk}/{button}/").status_code == 404
+            response = desk.post(f"{DESK}{contact.pk}/", {"action": button})
+            assert response.status_code == 404
             assert state(contact) == before
 
     @pytest.mark.parametrize("button", ["take", "return"])
@@ -234,9 +235,14 @@ class TestTheButtons:
         assert "закрыто" in press(desk, contact, button)[0]
         assert state(contact) == ("closed", "Анна")
 
-    @pytest.mark.parametrize("path", ["999/close/", f"{10**30}/close/", "1/delete/", "1/new/"])
-    def test_what_there_is_not_is_a_404(self, desk, path):
-        assert desk.post(f"{DESK}{path}").status_code == 404
+    @pytest.mark.parametrize("contact_id", [999, 10**30])
+    def test_a_contact_that_there_is_not_is_a_404(self, desk, contact_id):
+        assert desk.post(f"{DESK}{contact_id}/", {"action": "close"}).status_code == 404
+
+    @pytest.mark.parametrize("form", [{}, {"action": "delete"}])
+    def test_a_button_that_there_is_not_is_a_400(self, desk, anna, form):
+        contact = ContactFactory(operator=anna)
+        assert desk.post(f"{DESK}{contact.pk}/", form).status_code == 400
 
     def test_a_busy_database_is_told_and_no_error(self, desk, anna, monkeypatch):
         def busy(*args, **how):
