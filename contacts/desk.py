@@ -103,9 +103,10 @@ def _desk(operator: Operator) -> dict[str, Any]:
     mine = Contact.objects.filter(OPEN, operator=operator)
     counts = mine.aggregate(load=Count("pk"), new=Count("pk", Q(status=Contact.Status.NEW)))
     new_first = Case(When(status=Contact.Status.NEW, then=Value(0)), default=Value(1))
-    shown = list(
-        mine.select_related("lead", "source").order_by(new_first, "created_at", "pk")[:MOST_CARDS]
-    )
+    order = [new_first, "created_at", "pk"]
+    # Of thousands, only those shown are joined with their leads.
+    ids = list(mine.order_by(*order).values_list("pk", flat=True)[:MOST_CARDS])
+    shown = mine.filter(pk__in=ids).select_related("lead", "source").order_by(*order)
     closed = Contact.objects.filter(
         operator=operator,
         status=Contact.Status.CLOSED,
@@ -115,7 +116,7 @@ def _desk(operator: Operator) -> dict[str, Any]:
     return counts | {
         "operator": operator,
         "cards": [Card(contact, earlier.get(contact.lead_id, 0)) for contact in shown],
-        "more": counts["load"] - len(shown),
+        "more": max(0, counts["load"] - len(shown)),
     }
 
 
