@@ -22,13 +22,16 @@ from contacts.admin_actions import ACTS, do_each
 from contacts.admin_filters import WaitingFilter
 from contacts.contact_page import around, urls
 from contacts.models import Contact
+from contacts.rights import visible_contacts
+from crm_project.admin_mixins import VisibleOnlyMixin
 from crm_project.careful_admin import CarefulAdmin
+from operators.roles import is_only_operator
 
 MOST_AT_ONCE = 100
 
 
 @admin.register(Contact)
-class ContactAdmin(CarefulAdmin, ModelAdmin):
+class ContactAdmin(VisibleOnlyMixin, CarefulAdmin, ModelAdmin):
     """A window on the contacts: what changes them are the actions, through the services."""
 
     list_display = ["number", "status_label", "lead", "source", "who", "excerpt", "created_at"]
@@ -88,8 +91,23 @@ class ContactAdmin(CarefulAdmin, ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         if contact := context.get("original"):
-            context |= around(contact, may_act=self.has_act_permission(request))
+            context |= around(
+                contact,
+                may_act=self.has_act_permission(request),
+                may_hand_over=self.has_hand_over_permission(request),
+            )
         return super().render_change_form(request, context, *args, **kw)
+
+    def visible(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        return visible_contacts(request.user, queryset)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """To an operator, all contacts are his or hers: colleagues are nothing to filter by."""
+        found = super().get_list_filter(request)
+        if not is_only_operator(request.user):
+            return found
+        names = [each[0] if isinstance(each, tuple) else each for each in found]
+        return [each for each, name in zip(found, names, strict=True) if name != "operator"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -107,6 +125,10 @@ class ContactAdmin(CarefulAdmin, ModelAdmin):
         """May the user run the actions, which change contacts through the services?"""
         return request.user.has_perm("contacts.change_contact")
 
+    def has_hand_over_permission(self, request: HttpRequest) -> bool:
+        """May the user choose who gets a contact?"""
+        return self.has_act_permission(request) and not is_only_operator(request.user)
+
     @admin.action(description=gettext_lazy("Take into work"), permissions=["act"])
     def take(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         self._each(request, queryset, "take")
@@ -123,7 +145,7 @@ class ContactAdmin(CarefulAdmin, ModelAdmin):
     def reassign(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         self._each(request, queryset, "reassign")
 
-    @admin.action(description=gettext_lazy("Reassign to …"), permissions=["act"])
+    @admin.action(description=gettext_lazy("Reassign to …"), permissions=["hand_over"])
     def reassign_to(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
         ids = queryset.order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_AT_ONCE]
         query = ",".join(str(each) for each in ids)

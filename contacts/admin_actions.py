@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
+from contacts.rights import only_of
 from contacts.services import OperatorFull, change_status, reassign_contact
 from contacts.wording import explain
 from crm_project.api.access import actor_of
@@ -29,7 +30,7 @@ def reopen(request: HttpRequest, contact: Contact) -> str:
 
 
 def reassign(request: HttpRequest, contact: Contact) -> str:
-    done = reassign_contact(contact.pk, actor=actor_of(request))
+    done = reassign_contact(contact.pk, only_of=only_of(request.user), actor=actor_of(request))
     return explain(done.contact, done.decision, moved=done.moved)
 
 
@@ -50,7 +51,9 @@ def reassign_to(operator_id: int, *, force: bool) -> Act:
 
 
 def _move(request: HttpRequest, contact: Contact, status: str) -> str:
-    moved = change_status(contact.pk, status=status, actor=actor_of(request))
+    moved = change_status(
+        contact.pk, status=status, only_of=only_of(request.user), actor=actor_of(request)
+    )
     return f"{moved.get_status_display()}: {moved.operator or _('waiting')}"
 
 

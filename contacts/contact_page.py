@@ -50,13 +50,13 @@ def urls(model_admin: Any) -> list[URLPattern]:
     ]
 
 
-def around(contact: Contact, *, may_act: bool) -> dict[str, Any]:
+def around(contact: Contact, *, may_act: bool, may_hand_over: bool) -> dict[str, Any]:
     """What the page shows beside the fields."""
     possible = POSSIBLE[Contact.Status(contact.status)] if may_act else []
     return {
         "events": [(event, who(event.actor_type, event.actor_name)) for event in timeline(contact)],
         "acts": [(name, LABELS[name]) for name in possible],
-        "may_hand_over": may_act and contact.is_open,
+        "may_hand_over": may_hand_over and contact.is_open,
         "cause": _cause(contact),
     }
 
@@ -95,6 +95,8 @@ class HandOverForm(forms.Form):
 
 def hand_over(model_admin: Any, request: HttpRequest) -> HttpResponse:
     """Choose to whom some contacts go, and hand them over."""
+    if not model_admin.has_hand_over_permission(request):
+        raise PermissionDenied
     contacts = list(_chosen(model_admin, request, _ids(request.GET.get("ids", ""))))
     if not contacts:
         raise Http404

@@ -19,6 +19,7 @@ from contacts.handout import Handout, How
 from contacts.history import Kind
 from contacts.locks import StaleError, lock_for_parking, lock_operators, settled
 from contacts.models import Contact
+from contacts.rights import NotYours
 from contacts.selectors import queues_of
 from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, invalid
@@ -148,6 +149,7 @@ def change_status(
     contact_id: int,
     *,
     status: str,
+    only_of: int | None = None,
     **how: Unpack[How],
 ) -> Contact:
     """Move a contact to another status, in any order; its own status changes nothing.
@@ -155,6 +157,9 @@ def change_status(
     Closing frees the operator's place for the oldest who waits in one of his or her sources.
     Reopening takes one again: with the same operator if still assigned and available, else by
     distribution, else the contact waits. Raises Contact.DoesNotExist.
+
+    `only_of` is the operator for whom somebody acts, None for whoever may change every contact:
+    raises NotYours where another one has the contact, and ContactClosed in place of reopening.
     """
     if status not in Contact.Status.values:
         raise ValueError(f"{status!r} is not a status of a contact")
@@ -169,7 +174,10 @@ def change_status(
         return Reach()
 
     def change(handout: Handout, contact: Contact) -> Contact:
-        was_open, before, contact.status = contact.is_open, contact.status, status
+        was_open, before = contact.is_open, contact.status
+        if only_of and not was_open and not closing:
+            raise ContactClosed
+        contact.status = status
         if was_open and closing:
             _close(contact, handout)
         elif not was_open and not closing:
@@ -180,7 +188,7 @@ def change_status(
         note_changed(contact, {"status": before}, actor=handout.actor)
         return contact
 
-    return _with_contact(contact_id, reach, change, **how)
+    return _with_contact(contact_id, reach, change, only_of, **how)
 
 
 def reassign_contact(
@@ -188,6 +196,7 @@ def reassign_contact(
     *,
     operator_id: int | None = None,
     force: bool = False,
+    only_of: int | None = None,
     **how: Unpack[How],
 ) -> Reassignment:
     """Give an open contact to another operator; the place goes to the oldest who waits for it.
@@ -195,8 +204,9 @@ def reassign_contact(
     With `operator_id` None by distribution among the other available operators of the source; if
     there is none, the contact stays, or waits if its operator is inactive or no longer assigned.
     Else to that operator, assigned to the source or not, above the limit only with `force`.
-    Raises ContactClosed, OperatorInactive, OperatorFull, Contact.DoesNotExist, and a
-    ValidationError where there is no such operator.
+    Raises ContactClosed, OperatorInactive, OperatorFull, Contact.DoesNotExist, a ValidationError
+    where there is no such operator, and NotYours where `only_of`, the operator for whom somebody
+    acts, does not have the contact.
     """
 
     def reach(contact: Contact) -> Reach:
@@ -216,13 +226,14 @@ def reassign_contact(
         contact.save(update_fields=["operator", "assigned_at", "waiting_since"])
         return Reassignment(contact, decision, moved=contact.operator_id != before)
 
-    return _with_contact(contact_id, reach, reassign, **how)
+    return _with_contact(contact_id, reach, reassign, only_of, **how)
 
 
 def _with_contact(
     contact_id: int,
     reach: Callable[[Contact], Reach],
     work: Callable[[Handout, Contact], Result],
+    only_of: int | None,
     **how: Unpack[How],
 ) -> Result:
     """Run `work` on a contact with everybody locked whom it concerns, then hand out what waits
@@ -240,6 +251,8 @@ def _with_contact(
         Contact.objects.select_for_update(no_key=True).get(pk=contact_id)
         # In the next statement: whoever waited for the lock would see the former operator's row.
         contact = Contact.objects.select_related("source", "operator", "lead").get(pk=contact_id)
+        if only_of not in (None, contact.operator_id):
+            raise NotYours(contact)
         if not concerned.covers(reach(contact)):
             raise StaleError
         available = Availability(concerned.sources, locked=locked)

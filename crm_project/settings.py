@@ -57,9 +57,9 @@ API_IS_OPEN = not PRODUCTION
 INSTALLED_APPS = [
     "crm_project",
     "crm_project.audit",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "crm_project.admin_config.CrmAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,19 +1,25 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from contacts.rights import visible_leads
+from crm_project.admin_mixins import VisibleOnlyMixin
 from crm_project.careful_admin import CarefulAdmin
 from leads.models import Lead
 
 
 @admin.register(Lead)
-class LeadAdmin(CarefulAdmin, ModelAdmin):
+class LeadAdmin(VisibleOnlyMixin, CarefulAdmin, ModelAdmin):
     list_display = ["external_id", "name", "phone", "email", "created_at"]
     search_fields = ["external_id", "name", "phone", "email"]
     list_filter = ["created_at"]
     show_full_result_count = False
+
+    def visible(self, request: HttpRequest, queryset: QuerySet[Lead]) -> QuerySet[Lead]:
+        return visible_leads(request.user, queryset)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Lead | None = None) -> list[str]:
         return ["external_id", "created_at"] if obj else ["created_at"]

@@ -26,7 +26,7 @@ class OperatorAdmin(SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]
     readonly_fields = ["load_bar", "created_at"]
-    raw_id_fields = []
+    autocomplete_fields = ["user"]
     inlines = [SourcesInline]
     actions = ["activate", "deactivate", "release"]
 
