@@ -82,7 +82,7 @@ class TestThePage:
             'href="tel:+790012"',
             'href="mailto:i@x.ru"',
             "&lt;b&gt;Да",
-            "закрыто вами раньше: 2",
+            "раньше закрыто у вас: 2",
             "(1) Мои обращения",
         ]:
             assert text in page
