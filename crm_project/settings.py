@@ -55,8 +55,9 @@ API_IS_OPEN = not PRODUCTION
 
 INSTALLED_APPS = [
     "crm_project",
-    "unfold",
-    "django.contrib.admin",
+    # Without a site of its own: `crm_project.site` has it.
+    "unfold.apps.BasicAppConfig",
+    "crm_project.apps.CrmAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
