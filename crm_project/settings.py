@@ -242,6 +242,7 @@ UNFOLD = {
     "SITE_HEADER": "Mini-CRM",
     "SITE_SYMBOL": "alt_route",
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "stats.dashboard_views.add_dashboard",
 }
 
 # --- logs ---------------------------------------------------------------------------------------
