@@ -158,7 +158,9 @@ def _waiting(sources: Sequence[Source], now: datetime) -> dict[str, Any]:
     by_cause: Counter[str] = Counter()
     for source_id, cause in why.items():
         by_cause[cause_name(cause)] += counts[source_id]
-    oldest = contacts.select_related("source", "lead").order_by("waiting_since", "pk")
+    oldest = (
+        contacts.select_related("source", "lead").defer("message").order_by("waiting_since", "pk")
+    )
     return {
         "count": sum(counts.values()),
         "by_source": counts,

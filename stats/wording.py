@@ -67,11 +67,11 @@ def verdict_name(verdict: Verdict) -> str:
 def cause_name(cause: Cause) -> str:
     """Why a contact waits; the cause's own name where it has no other."""
     names = {
-        Cause.NO_OPERATORS: _("nobody is assigned to the source"),
-        Cause.ALL_INACTIVE: _("all operators of the source are inactive"),
-        Cause.ALL_FULL: _("all active operators of the source are at the limit"),
-        Cause.SWITCHED_OFF: _("the source hands nothing out by itself"),
-        Cause.IN_TURN: _("being handed out at this moment"),
+        Cause.NO_OPERATORS: _("the source has no operators"),
+        Cause.ALL_INACTIVE: _("all operators are inactive"),
+        Cause.ALL_FULL: _("all operators are full"),
+        Cause.SWITCHED_OFF: _("handing out by itself is off"),
+        Cause.IN_TURN: _("being handed out now"),
     }
     return names.get(cause, cause.value)
 
