@@ -185,14 +185,25 @@ def fairness(now: datetime) -> dict[str, Any]:
     """How the latest draws of each source fell; suspicious sources first."""
     sources = list(Source.objects.order_by("-is_active", "pk")[: SOURCES_SHOWN + 1])
     shown = sources[:SOURCES_SHOWN]
-    found, at = recently_judged([source.pk for source in shown], now=now)
+    found, complete = recently_judged([source.pk for source in shown], now=now)
     pairs = Assignment.objects.filter(source__in=found).order_by()
     weights: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for source_id, operator_id, weight in pairs.values_list("source", "operator", "weight"):
         weights[source_id][operator_id] = weight
-    rows = [_shares(source, found[source.pk], weights[source.pk]) for source in shown]
+    rows = [
+        _shares(source, found[source.pk][0], weights[source.pk])
+        for source in shown
+        if source.pk in found
+    ]
     rows.sort(key=lambda row: row["verdict"] != Verdict.SUSPICIOUS)
-    return {"rows": rows, "at": at, "more": len(sources) > SOURCES_SHOWN, "most": MOST_DRAWS}
+    return {
+        "rows": rows,
+        "at": min((at for _, at in found.values()), default=now),
+        "to_come": len(shown) - len(rows),
+        "complete": complete,
+        "more": len(sources) > SOURCES_SHOWN,
+        "most": MOST_DRAWS,
+    }
 
 
 def _shares(source: Source, judged: Judged, weights: dict[int, int]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ const came = new Map();
 function replace(part, html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  const fresh = [...template.content.querySelectorAll(":scope > *")];
+  const fresh = [...template.content.children];
   const y = window.scrollY;
   const restore = [];
   const kept = fresh.map((element) => {
@@ -64,13 +64,14 @@ async function refresh(part) {
 
 function watch(part) {
   const milliseconds = part.dataset.seconds * 1000;
-  let due = Date.now() + milliseconds;
+  let due = Date.now() + (part.querySelector("[data-incomplete]") ? 1000 : milliseconds);
   let busy = false;
   const look = async () => {
     if (busy || document.hidden || Date.now() < due) return;
     busy = true;
     await refresh(part);
-    due = Date.now() + milliseconds;
+    // A part that came incomplete has the rest soon.
+    due = Date.now() + (part.querySelector("[data-incomplete]") ? 1000 : milliseconds);
     busy = false;
   };
   setInterval(look, 1000);
