@@ -154,21 +154,26 @@ def _waiting(sources: Sequence[Source], now: datetime) -> dict[str, Any]:
     """How many wait, why, and those who have waited longest."""
     contacts = Contact.objects.filter(WAITING)
     counts = dict(contacts.order_by().values_list("source").annotate(count=Count("pk")))
-    why = causes([source for source in sources if source.pk in counts]) if counts else {}
+    known = {source.pk: source for source in sources if source.pk in counts}
+    why = causes(list(known.values())) if known else {}
     by_cause: Counter[str] = Counter()
     for source_id, cause in why.items():
         by_cause[cause_name(cause)] += counts[source_id]
-    oldest = (
-        contacts.select_related("source", "lead").defer("message").order_by("waiting_since", "pk")
-    )
+    # Leads are read afterwards: joined, all of them might be read before the oldest are chosen.
+    oldest = contacts.defer("message").prefetch_related("lead").order_by("waiting_since", "pk")
     return {
         "count": sum(counts.values()),
         "by_source": counts,
         "by_cause": by_cause.most_common(),
         "oldest": [
-            (each, waits(now - each.waiting_since), cause_name(why[each.source_id]))
-            for each in (oldest[:WAITING_SHOWN] if counts else [])
-            if each.waiting_since and each.source_id in why
+            {
+                "contact": each,
+                "age": waits(now - each.waiting_since),
+                "source": known[each.source_id],
+                "cause": cause_name(why[each.source_id]),
+            }
+            for each in (oldest[:WAITING_SHOWN] if known else [])
+            if each.waiting_since and each.source_id in known
         ],
     }
 
