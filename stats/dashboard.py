@@ -22,7 +22,8 @@ from stats.timeline import Span, by_day, counted, last_days, last_hours
 from stats.wording import cause_name, explain_in_source, verdict_name, waits
 
 HOURS, DAYS, WEEK = 24, 14, 7
-OPERATORS_SHOWN = WAITING_SHOWN = PROBLEMS_SHOWN = 20
+OPERATORS_SHOWN = WAITING_SHOWN = 20
+PROBLEMS_SHOWN = 5
 SOURCES_SHOWN = 50
 
 
