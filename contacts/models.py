@@ -74,6 +74,12 @@ class Contact(models.Model):
             models.Index(fields=["lead", "created_at", "id"], name="contact_by_lead"),
             models.Index(fields=["source", "created_at", "id"], name="contact_by_source"),
             models.Index(fields=["operator", "created_at", "id"], name="contact_by_operator"),
+            # Serves the count of those closed today, and on each of the last days.
+            models.Index(
+                fields=["closed_at"],
+                condition=Q(closed_at__isnull=False),
+                name="contact_by_closing",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

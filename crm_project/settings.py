@@ -57,9 +57,10 @@ API_IS_OPEN = not PRODUCTION
 INSTALLED_APPS = [
     "crm_project",
     "crm_project.audit",
+    # Without a site of its own: `crm_project.site` has it.
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "crm_project.admin_config.CrmAdminConfig",
+    "crm_project.apps.CrmAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -264,6 +265,7 @@ UNFOLD = {
     "SITE_SYMBOL": "alt_route",
     "SHOW_HISTORY": True,
     "STYLES": [lambda request: static("crm_project/admin.css")],
+    "DASHBOARD_CALLBACK": "stats.dashboard_views.add_dashboard",
 }
 
 # --- logs ---------------------------------------------------------------------------------------

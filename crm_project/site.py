@@ -1,19 +1,31 @@
-"""The back office as a whole: its pages beside those of the models, and which comes first."""
+"""The back office: the theme's admin, with pages of our own beside those of the models."""
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from contacts import desk
 from operators.roles import is_only_operator
+from stats.dashboard_views import fairness_part, live_part
 
 
 class CrmAdminSite(UnfoldAdminSite):
-    def get_urls(self) -> list[URLPattern]:
-        return desk.urls(self.admin_view) + super().get_urls()
+    """`admin.site`, wherever Django or an app speaks of it."""
+
+    index_title = _("Overview")
+    index_template = "admin/dashboard/index.html"
+
+    def extra_urls(self) -> list[URLPattern]:
+        """The addresses of our own pages; the theme puts them before those of the models."""
+        return [
+            *desk.urls(self.admin_view),
+            path("dashboard/", self.admin_view(live_part), name="dashboard"),
+            path("dashboard/fairness/", self.admin_view(fairness_part), name="dashboard_fairness"),
+        ]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -17,7 +17,7 @@ def is_team_lead(user: User) -> bool:
 
 def is_only_operator(user: User) -> bool:
     """Is the user confined to what an operator needs for his or her own work?"""
-    return OPERATOR in _groups_of(user) and not is_team_lead(user)
+    return not is_team_lead(user) and OPERATOR in _groups_of(user)
 
 
 def _groups_of(user: User) -> frozenset[str]:

@@ -136,13 +136,15 @@ class Tally:
         self.total += times
         self.actual[chosen] += times
         for one, weight in odds.items():
-            share = weight / whole
+            due = times * weight / whole
             self.draws[one] += times
-            self.expected[one] += times * share
+            self.expected[one] += due
             row = self.covariance[one]
+            row[one] += due
+            # Runs as often as there are pairs of candidates: nothing in it that can be outside.
+            due /= whole
             for other, its_weight in odds.items():
-                part = whole - weight if other == one else -its_weight
-                row[other] += times * share * part / whole
+                row[other] -= due * its_weight
 
     def operator(self, operator_id: int) -> OperatorFairness:
         """One of those who were candidates."""

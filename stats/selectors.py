@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 
 from contacts.models import OPEN, WAITING, Contact, DecisionRecord
 from contacts.selectors import assignments_with_load, with_load
@@ -13,7 +13,7 @@ from contacts.waiting import waiting_by_cause
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Source
-from stats.fairness import Drawn, judge, parse_odds
+from stats.draws import NO_DRAWS, judged
 from stats.wording import explain
 
 Status = Contact.Status
@@ -141,40 +141,12 @@ def _actual(active: int, closed: int, handed_out: int, total: int) -> dict[str, 
 
 def _fairness(source: Source, period: Period) -> dict[str, Any]:
     """How the weighted draws of the period fell, held against the odds they were made with."""
-    rows = (
-        DecisionRecord.objects.filter(period.created(), source=source)
-        .exclude(odds="")
-        .order_by()
-        .values_list("odds", "operator_id")
-        .annotate(count=Count("pk"), latest=Max("pk"))
-    )
-    drawn: list[Drawn] = []
-    latest: dict[int, int] = {}
-    for text, operator_id, count, record_id in rows:
-        odds = parse_odds(text)
-        drawn.append(Drawn(odds, operator_id, count))
-        latest.update((pk, max(record_id, latest.get(pk, 0))) for pk in odds)
-    fairness = judge(drawn)
-    names = _names({each.operator_id: latest[each.operator_id] for each in fairness.operators})
+    decisions = DecisionRecord.objects.filter(period.created(), source=source)
+    found = judged(decisions).get(source.pk, NO_DRAWS)
+    fairness, names = found.fairness, found.names
     return asdict(fairness) | {
         "explanation": explain(fairness),
         "operators": [
             {"operator_name": names[each.operator_id]} | asdict(each) for each in fairness.operators
         ],
     }
-
-
-def _names(latest: dict[int, int]) -> dict[int, str]:
-    """The operators' names, by id; of those who have been deleted, their last ones on record.
-
-    `latest` has for each the id of the latest record where he or she is a candidate.
-    """
-    names = dict(Operator.objects.filter(pk__in=latest).values_list("pk", "name"))
-    deleted = {record_id for pk, record_id in latest.items() if pk not in names}
-    records = DecisionRecord.objects.filter(pk__in=deleted).order_by("pk")
-    on_record = {
-        each["operator_id"]: each["operator_name"]
-        for candidates in records.values_list("candidates", flat=True)
-        for each in candidates
-    }
-    return on_record | names

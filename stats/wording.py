@@ -1,9 +1,15 @@
-"""What the fairness of a source means, in words for a person, in their language."""
+"""What the figures mean, in words for a person, in their language."""
+
+from datetime import timedelta
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from contacts.distribution import WEIGHTED_RANDOM
+from contacts.waiting import Cause
+from contacts.wording import strategy_name
+from sources.models import Source
 from stats.fairness import LEAST_DRAWS, Fairness, Verdict, chance_alone
 
 
@@ -37,3 +43,50 @@ def _chance_in(draws: int) -> str:
         # number_format cuts off, it does not round.
         "points": number_format(round(100 * shift / draws, 1), decimal_pos=1),
     }
+
+
+def explain_in_source(source: Source, fairness: Fairness) -> str:
+    """The same; of a source that draws no lots, that it does not."""
+    if fairness.draws == 0 and source.strategy != WEIGHTED_RANDOM:
+        return _("No lots are drawn here: contacts go %(strategy)s.") % {
+            "strategy": strategy_name(source.strategy)
+        }
+    return explain(fairness)
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """The verdict as a label."""
+    names = {
+        Verdict.WITHIN_CHANCE: _("within chance"),
+        Verdict.SUSPICIOUS: _("suspicious"),
+        Verdict.TOO_FEW_DRAWS: _("too few draws"),
+    }
+    return names[verdict]
+
+
+def cause_name(cause: Cause) -> str:
+    """Why a contact waits; the cause's own name where it has no other."""
+    names = {
+        Cause.NO_OPERATORS: _("the source has no operators"),
+        Cause.ALL_INACTIVE: _("all operators are inactive"),
+        Cause.ALL_FULL: _("all operators are full"),
+        Cause.SWITCHED_OFF: _("handing out by itself is off"),
+        Cause.IN_TURN: _("being handed out now"),
+    }
+    return names.get(cause, cause.value)
+
+
+def waits(age: timedelta) -> str:
+    """For how long, in its largest whole unit."""
+    minutes = age // timedelta(minutes=1)
+    if minutes < 1:
+        return _("waits less than a minute")
+    if minutes < 60:
+        return ngettext("waits %(count)d minute", "waits %(count)d minutes", minutes) % {
+            "count": minutes
+        }
+    if minutes < 24 * 60:
+        hours = minutes // 60
+        return ngettext("waits %(count)d hour", "waits %(count)d hours", hours) % {"count": hours}
+    days = minutes // (24 * 60)
+    return ngettext("waits %(count)d day", "waits %(count)d days", days) % {"count": days}

@@ -1,0 +1,106 @@
+"""What is wrong with the set-up, so that contacts wait or people are idle or overworked."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+
+class Code(StrEnum):
+    """In the order in which they are to be mended."""
+
+    SOURCE_WITHOUT_OPERATORS = "source_without_operators"
+    SOURCE_ALL_INACTIVE = "source_all_inactive"
+    OPERATOR_OVER_LIMIT = "operator_over_limit"
+    INACTIVE_WITH_CONTACTS = "inactive_with_contacts"
+    OPERATOR_WITHOUT_SOURCES = "operator_without_sources"
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """An operator, as far as it matters here."""
+
+    pk: int
+    name: str
+    is_active: bool
+    load: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A source. `is_served`: it takes new contacts, or has some that wait."""
+
+    pk: int
+    name: str
+    is_served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, what to do, and the page of the admin where: of one object, or, where `pk` is
+    None, of all.
+    """
+
+    code: Code
+    text: str
+    remedy: str
+    page: str
+    pk: int | None
+
+
+def setup_problems(
+    operators: Collection[Staff], sources: Collection[Channel], pairs: Iterable[tuple[int, int]]
+) -> list[Problem]:
+    """All of them, in order of codes; `pairs` are the assignments: ids of source and operator."""
+    serving: defaultdict[int, set[int]] = defaultdict(set)
+    for source_id, operator_id in pairs:
+        serving[source_id].add(operator_id)
+    busy = set().union(*serving.values())
+    active = {each.pk for each in operators if each.is_active}
+    found = [_of_source(each, serving[each.pk], active) for each in sources if each.is_served]
+    found += [_of_operator(each, has_source=each.pk in busy) for each in operators]
+    order = list(Code)
+    return sorted((each for each in found if each), key=lambda each: order.index(each.code))
+
+
+def _of_source(source: Channel, serving: set[int], active: set[int]) -> Problem | None:
+    page = "admin:sources_source_change"
+    if not serving:
+        text = _("Nobody is assigned to the source “%(name)s”: everything that comes has to wait.")
+        remedy, code = _("Assign operators"), Code.SOURCE_WITHOUT_OPERATORS
+    elif not serving & active:
+        text = _("All operators of the source “%(name)s” are inactive: what comes has to wait.")
+        remedy, code = _("Assign others, or activate one"), Code.SOURCE_ALL_INACTIVE
+    else:
+        return None
+    return Problem(code, text % {"name": source.name}, remedy, page, source.pk)
+
+
+def _of_operator(operator: Staff, *, has_source: bool) -> Problem | None:
+    """The gravest one."""
+    page = "admin:operators_operator_change"
+    if operator.load > operator.limit:
+        text = ngettext(
+            "%(name)s has %(load)d open contact; the limit is %(limit)d.",
+            "%(name)s has %(load)d open contacts; the limit is %(limit)d.",
+            operator.load,
+        ) % {"name": operator.name, "load": operator.load, "limit": operator.limit}
+        remedy = _("Raise the limit")
+        return Problem(Code.OPERATOR_OVER_LIMIT, text, remedy, page, operator.pk)
+    if operator.load and not operator.is_active:
+        text = ngettext(
+            "%(name)s is inactive and still has %(load)d open contact.",
+            "%(name)s is inactive and still has %(load)d open contacts.",
+            operator.load,
+        ) % {"name": operator.name, "load": operator.load}
+        remedy = _("Open the operator")
+        return Problem(Code.INACTIVE_WITH_CONTACTS, text, remedy, page, operator.pk)
+    if operator.is_active and not has_source:
+        text = _("%(name)s serves no source, and gets nothing.") % {"name": operator.name}
+        remedy, page = _("Assign in a source"), "admin:sources_source_changelist"
+        return Problem(Code.OPERATOR_WITHOUT_SOURCES, text, remedy, page, None)
+    return None
