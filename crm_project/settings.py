@@ -264,6 +264,7 @@ UNFOLD = {
     "SITE_HEADER": "Mini-CRM",
     "SITE_SYMBOL": "alt_route",
     "SHOW_HISTORY": True,
+    "SIDEBAR": {"navigation": "crm_project.navigation.navigation"},
     "STYLES": [lambda request: static("crm_project/admin.css")],
     "DASHBOARD_CALLBACK": "stats.dashboard_views.add_dashboard",
 }
