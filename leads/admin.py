@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from crm_project.paginator import UncountedPaginator
 from leads.models import Lead
 
 
@@ -12,7 +13,9 @@ class LeadAdmin(ModelAdmin):
     list_display = ["external_id", "name", "phone", "email", "created_at"]
     search_fields = ["external_id", "name", "phone", "email"]
     list_filter = ["created_at"]
+    paginator = UncountedPaginator
     show_full_result_count = False
+    list_disable_select_all = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Lead | None = None) -> list[str]:
         return ["external_id", "created_at"] if obj else ["created_at"]

@@ -44,7 +44,7 @@ def test_every_model_is_listed_searched_and_shown_in_bounded_queries(
     with django_assert_max_num_queries(14):
         page = admin.get(f"/admin/{path}/?q=щУк")
     assert page.status_code == 200
-    assert page.context["cl"].result_count == 20
+    assert len(page.context["cl"].result_list) == 20
 
 
 @pytest.mark.parametrize("path", [*LISTS[:2], LISTS[3]])
