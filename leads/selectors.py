@@ -1,6 +1,7 @@
 """Reads of leads that several modules share."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -8,6 +9,15 @@ from django.db.models.functions import Coalesce
 
 from leads.identity import normalised_email, normalised_phone
 from leads.models import Lead
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A lead that may be the same person as another one, and why."""
+
+    lead: Lead
+    same_phone: bool
+    same_email: bool
 
 
 def survivors_of(leads: QuerySet[Lead]) -> QuerySet[Lead, int]:
@@ -29,23 +39,22 @@ def known_as(term: str) -> QuerySet[Lead]:
     return Lead.objects.filter(found)
 
 
-def possible_duplicates(lead: Lead, *, most: int) -> list[Lead]:
-    """Leads with a phone number or an e-mail address of this one's, newest first, at most so many.
+def possible_duplicates(lead: Lead, *, most: int) -> list[Duplicate]:
+    """Those with a phone number or an e-mail address of this lead's, newest first, at most so many.
 
     What was merged into either of them counts as theirs.
     """
-    family = list(Lead.objects.filter(Q(pk=lead.pk) | Q(merged_into=lead.pk)).order_by("pk"))
-    found = {
-        *_same("phone_e164", {each.phone_e164 for each in family}, lead, most),
-        *_same("email_key", {each.email_key for each in family}, lead, most),
-    }
-    return list(Lead.objects.filter(pk__in=found).order_by("-pk")[:most])
+    family = Lead.objects.filter(Q(pk=lead.pk) | Q(merged_into=lead.pk))
+    keys = family.order_by("pk").values_list("phone_e164", "email_key")
+    by_phone = _same(lead, most, phone_e164__in={phone for phone, _ in keys if phone})
+    by_email = _same(lead, most, email_key__in={email for _, email in keys if email})
+    found = Lead.objects.filter(pk__in=by_phone | by_email).order_by("-pk")[:most]
+    return [Duplicate(each, each.pk in by_phone, each.pk in by_email) for each in found]
 
 
-def _same(field: str, values: set[str], lead: Lead, most: int) -> Iterable[int]:
-    """Ids of others that have one of the values, each query a short piece of one index."""
-    if not (known := values - {""}):
-        return []
-    others = Lead.objects.filter(**{f"{field}__in": known})
-    others = others.exclude(Q(pk=lead.pk) | Q(merged_into=lead.pk)).order_by("-pk")
-    return survivors_of(others)[:most]
+def _same(lead: Lead, most: int, **key: Collection[str]) -> set[int]:
+    """The ids of the newest others that have one of the keys: a short piece of one index."""
+    if not any(key.values()):
+        return set()
+    others = Lead.objects.filter(**key).exclude(Q(pk=lead.pk) | Q(merged_into=lead.pk))
+    return set(survivors_of(others.order_by("-pk"))[:most])

@@ -102,7 +102,17 @@ def test_the_leads_are_locked_in_their_order():
 
 class TestDuplicates:
     def of(self, lead, most=20):
-        return possible_duplicates(lead, most=most)
+        return [each.lead for each in possible_duplicates(lead, most=most)]
+
+    def test_they_say_what_is_the_same(self):
+        lead = LeadFactory(**ANNA)
+        LeadFactory(phone="+79000000102")
+        LeadFactory(**ANNA)
+        found = possible_duplicates(lead, most=20)
+        assert [(each.same_phone, each.same_email) for each in found] == [
+            (True, True),
+            (True, False),
+        ]
 
     def test_they_have_the_same_phone_or_address_however_written(self):
         lead = LeadFactory(**ANNA)
