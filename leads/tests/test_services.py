@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 
 from crm_project.testing.queries import capture_sql
 from leads.models import Lead
@@ -148,3 +149,26 @@ def test_old_rows_get_their_keys_by_the_migration(monkeypatch):
     monkeypatch.setattr(migration, "BATCH", 2)
     migration.fill(apps, SimpleNamespace(connection=connection))
     assert (keys(lead), keys(empty)) == (KEYS, ("", ""))
+
+
+@pytest.mark.postgres
+class TestSearchByParts:
+    migration = import_module("leads.migrations.0004_search_by_parts")
+    found = Lead.objects.filter(Q(name__icontains="анна") | Q(phone_e164__icontains="9000"))
+
+    def plan(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        return self.found.order_by().explain()
+
+    def test_an_index_serves_it(self):
+        assert "lead_by_parts" in self.plan()
+
+    def test_it_works_without_the_extension_too(self, monkeypatch):
+        monkeypatch.setattr(self.migration, "EXTENSION", "CREATE EXTENSION no_such_extension")
+        with connection.schema_editor() as editor:
+            self.migration.drop(apps, editor)
+            self.migration.build(apps, editor)
+        LeadFactory(name="Анна")
+        assert "lead_by_parts" not in self.plan()
+        assert self.found.count() == 1
