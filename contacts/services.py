@@ -237,7 +237,8 @@ def _with_contact(
             lock_for_parking([concerned.source], serving=locked)
         contact = (
             Contact.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("source", "operator", "lead")
+            # Not the lead: of a contact that has just moved to another one, the join finds none.
+            .select_related("source", "operator")
             .get(pk=contact_id)
         )
         if not concerned.covers(reach(contact)):

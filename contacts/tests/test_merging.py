@@ -286,6 +286,25 @@ class TestRaces:
         assert errors == []
         assert results[1].contacts == 2
 
+    def test_a_close_that_waited_for_the_move_finds_its_contact(self):
+        survivor, merged = LeadFactory.create_batch(2)
+        contact = ContactFactory(lead=merged)
+        moved = threading.Event()
+
+        def hold():
+            with transaction.atomic():
+                merge(survivor, merged)
+                moved.set()
+                until_somebody_waits()
+
+        def close():
+            moved.wait(timeout=10)
+            return change_status(contact.pk, status="closed")
+
+        results, errors = at_once([hold, close], 2)
+        assert errors == []
+        assert (results[1].status, results[1].lead) == ("closed", survivor)
+
     def test_a_contact_held_for_seconds_makes_the_merge_give_up(self, monkeypatch):
         monkeypatch.setattr(merging, "ATTEMPTS", 2)
         survivor, merged = LeadFactory.create_batch(2)
