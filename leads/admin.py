@@ -39,6 +39,7 @@ class LeadAdmin(ModelAdmin):
     search_fields = ["name", "external_id", "phone", "phone_e164", "email"]
     search_help_text = gettext_lazy("Name, phone, e-mail or external id")
     list_filter = ["created_at"]
+    list_per_page = 50
     paginator = UncountedPaginator
     show_full_result_count = False
     list_disable_select_all = True
@@ -72,8 +73,8 @@ class LeadAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
     ) -> tuple[QuerySet[Lead], bool]:
-        """What is a whole number, address or external id is found by the indexes, and then
-        nothing else is; only the rest reads the table, newest first.
+        """A whole number, address or external id finds whose it is and nothing else; all the rest
+        is looked for as parts, for which SQLite reads the table, newest first.
         """
         leads = queryset.filter(merged_into=None)
         term = search_term.strip()
