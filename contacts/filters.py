@@ -1,8 +1,10 @@
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from contacts.models import WAITING, Contact
 from crm_project.api.filters import BooleanFilter, IdFilter, MomentFilter
+from leads.models import Lead
+from leads.selectors import survivors_of
 
 
 class ContactFilter(django_filters.FilterSet):
@@ -14,7 +16,7 @@ class ContactFilter(django_filters.FilterSet):
     )
     source_id = IdFilter()
     operator_id = IdFilter()
-    lead_id = IdFilter()
+    lead_id = IdFilter(method="filter_lead", help_text="Also of one that has been merged into it.")
     waiting = BooleanFilter(method="filter_waiting", help_text="Open and without operator.")
     created_after = MomentFilter(
         field_name="created_at", lookup_expr="gte", help_text="ISO 8601; this moment included."
@@ -30,6 +32,9 @@ class ContactFilter(django_filters.FilterSet):
     class Meta:
         model = Contact
         fields: list[str] = []
+
+    def filter_lead(self, contacts: QuerySet[Contact], name: str, value: int) -> QuerySet[Contact]:
+        return contacts.filter(lead=Subquery(survivors_of(Lead.objects.filter(pk=value))))
 
     def filter_waiting(
         self, contacts: QuerySet[Contact], name: str, value: bool

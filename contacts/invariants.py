@@ -12,7 +12,7 @@ from datetime import datetime
 from math import isclose
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from contacts.distribution import STRATEGIES, WEIGHTED_RANDOM
 from contacts.evidence import Record, Rows
@@ -197,6 +197,19 @@ def keys_are_unique(rows: Rows) -> list[str]:
     return [each for model in once for each in missing_uniqueness(model)]
 
 
+def merged_leads_are_empty(rows: Rows) -> list[str]:
+    """A lead that was merged has no contacts, and its survivor is merged into nobody.
+
+    Only the merged ones are read, by their partial index.
+    """
+    merged = Lead.objects.filter(merged_into__isnull=False)
+    having = merged.filter(Exists(Contact.objects.filter(lead=OuterRef("pk"))))
+    chained = merged.filter(merged_into__merged_into__isnull=False)
+    # Two queries: with an OR between them PostgreSQL may read every contact.
+    ids = {pk for found in (having, chained) for pk in found.values_list("pk", flat=True)}
+    return [f"lead {pk}" for pk in sorted(ids)]
+
+
 def nobody_was_overtaken(rows: Rows) -> list[str]:
     """I8: since the oldest who waits in a source came to wait, the rules gave nobody younger of
     that source to an operator.
@@ -285,6 +298,11 @@ INVARIANTS = (
         "I5", "what is open has no closing time, and waits or is answered", open_ones_are_whole
     ),
     Invariant("I6", "leads, assignments, rotations and keys are unique", keys_are_unique),
+    Invariant(
+        "merged",
+        "no contact belongs to a lead that was merged, and no chain of merges is left",
+        merged_leads_are_empty,
+    ),
     Invariant("I8", "nobody was handed out before an older one who waits", nobody_was_overtaken),
     Invariant("records", "each adds up, and the newest names who has the contact", records_add_up),
 )

@@ -9,14 +9,11 @@ from typing import TypeVar
 from django.db import transaction
 from django.db.models import Q
 
+from crm_project.errors import StaleError
 from operators.models import Operator
 from sources.models import Assignment, Source
 
 Result = TypeVar("Result")
-
-
-class StaleError(Exception):
-    """What told us whom to lock no longer holds: let go of all locks and begin again."""
 
 
 def settled(attempt: Callable[[], Result]) -> Result:

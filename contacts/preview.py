@@ -4,6 +4,7 @@ from contacts.availability import Availability
 from contacts.distribution import Candidate, Decision
 from contacts.selectors import latest_of_leads
 from leads.models import Lead
+from leads.selectors import survivors_of
 from sources.models import Source
 
 
@@ -23,7 +24,7 @@ def preview(source: Source, *, external_id: str | None = None) -> tuple[Decision
 def _preferred(source: Source, external_id: str | None) -> int | None:
     if not source.sticky or external_id is None:
         return None
-    leads = Lead.objects.filter(external_id=external_id).values_list("pk", flat=True)
+    leads = survivors_of(Lead.objects.filter(external_id=external_id))
     return next((latest.operator_id for latest in latest_of_leads(leads).values()), None)
 
 

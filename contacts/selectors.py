@@ -77,6 +77,12 @@ def queues_of(operators: Collection[int]) -> frozenset[int]:
     return queues(Source.objects.filter(assignments__operator__in=operators))
 
 
+def count_contacts(lead_ids: Collection[int]) -> dict[int, int]:
+    """How many contacts each of the leads has; one without any is left out."""
+    counted = Contact.objects.filter(lead__in=lead_ids).order_by().values_list("lead")
+    return dict(counted.annotate(count=Count("pk")))
+
+
 class Latest(NamedTuple):
     """A lead's latest contact that has an operator; of two, the later one is the greater.
 

@@ -17,12 +17,12 @@ from contacts.availability import Availability
 from contacts.distribution import Decision, weigh
 from contacts.handout import Handout, How
 from contacts.history import Kind
-from contacts.locks import StaleError, lock_for_parking, lock_operators, settled
+from contacts.locks import lock_for_parking, lock_operators, settled
 from contacts.models import Contact
 from contacts.rights import NotYours
 from contacts.selectors import queues_of
 from crm_project.audit.services import note_changed
-from crm_project.errors import Conflict, invalid
+from crm_project.errors import Conflict, StaleError, invalid
 from leads.models import Lead
 from leads.services import Profile, find_or_create_leads
 from sources.models import Source

@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from contacts.availability import Availability
 from contacts.handout import BATCH, Handout, How
 from contacts.history import Kind
-from contacts.locks import StaleError, lock_for_parking, lock_operators, lock_sources, settled
+from contacts.locks import lock_for_parking, lock_operators, lock_sources, settled
 from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import queues, queues_of
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_deleted
-from crm_project.errors import Conflict
+from crm_project.errors import Conflict, StaleError
 from operators.models import Operator
 from operators.services import update_operator
 from sources.models import Assignment, Source

@@ -45,9 +45,8 @@ class CarefulForm(forms.ModelForm):
     def _refuse_if_stale(self, name: str) -> None:
         """Unless the stored value is what the form showed, or what it was changed to as well."""
         bound, stored = self[name], self.get_initial_for_field(self.fields[name], name)
-        if bound.html_initial_name not in self.data:
-            return
-        shown, wanted = self.data[bound.html_initial_name], bound.data
+        # A form that does not tell what it showed may have shown anything.
+        shown, wanted = self.data.get(bound.html_initial_name), bound.data
         if not all(bound.field.has_changed(stored, each) for each in (shown, wanted)):
             return
         self.add_error(

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import environ
+import phonenumbers
 from django.core.exceptions import ImproperlyConfigured
 
 PREFIX = "CRM_"
@@ -57,6 +58,14 @@ class Environment:
         if value not in available_timezones():
             raise ImproperlyConfigured(
                 f"{name} must be a time zone such as Europe/Moscow, not {value!r}."
+            )
+        return value
+
+    def phone_region(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if value not in phonenumbers.SUPPORTED_REGIONS:
+            raise ImproperlyConfigured(
+                f"{name} must be a country such as RU or KZ, in two capital letters, not {value!r}."
             )
         return value
 

@@ -12,6 +12,10 @@ class Conflict(APIException):
     default_detail = _("Somebody changed this at the same time. Try again.")
 
 
+class StaleError(Exception):
+    """What told us whom to lock no longer holds: let go of all locks and begin again."""
+
+
 class Busy(APIException):
     """The database did not answer in time; nothing was written. `wait` is in seconds."""
 

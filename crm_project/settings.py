@@ -161,6 +161,8 @@ LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "theme"]
 USE_TZ = True
 TIME_ZONE = env.time_zone("CRM_TIME_ZONE", default="Europe/Moscow")
+# Where a telephone number without a country code belongs.
+PHONE_REGION = env.phone_region("CRM_PHONE_REGION", default="RU")
 
 # --- static files -------------------------------------------------------------------------------
 

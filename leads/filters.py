@@ -2,10 +2,15 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from leads.models import Lead
+from leads.selectors import survivors_of
 
 
 class LeadFilter(django_filters.FilterSet):
-    external_id = django_filters.CharFilter(strip=False)
+    external_id = django_filters.CharFilter(
+        method="filter_external_id",
+        strip=False,
+        help_text="Also one that has been merged into the lead.",
+    )
     phone = django_filters.CharFilter(strip=False)
     email = django_filters.CharFilter(strip=False)
     search = django_filters.CharFilter(
@@ -16,6 +21,9 @@ class LeadFilter(django_filters.FilterSet):
     class Meta:
         model = Lead
         fields: list[str] = []
+
+    def filter_external_id(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
+        return leads.filter(pk__in=survivors_of(Lead.objects.filter(external_id=value)))
 
     def filter_search(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
         return leads.filter(

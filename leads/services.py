@@ -1,15 +1,34 @@
 """Every write to leads.
 
-Lock order: a lead comes before operators and contacts.
+Lock order: leads by pk, all in one statement; they come before operators and contacts. Whoever
+writes for a lead holds its lock until that is done, so that it is not merged away meanwhile.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
+from crm_project.actor import SYSTEM, Actor
+from crm_project.audit.services import note_changed
+from crm_project.errors import Conflict, StaleError
+from leads.identity import normalised_email, normalised_phone
 from leads.models import Lead
+from leads.selectors import survivors_of
+
+
+class LeadIsMerged(Conflict):
+    default_code = "lead_is_merged"
+    default_detail = _("The lead has been merged into another one.")
+
+
+class SameLead(Conflict):
+    default_code = "same_lead"
+    default_detail = _("A lead cannot be merged into itself.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +46,126 @@ class Profile:
         )
 
 
+KEPT = [field.name for field in fields(Profile)]
+KEYS = {"phone": "phone_e164", "email": "email_key"}
+WRITTEN = [*KEPT, *KEYS.values()]
+
+
 @transaction.atomic(savepoint=False)
 def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> dict[str, Lead]:
-    """Return the one lead for each external id, made now if there was none.
+    """Return the one lead for each external id, made now if there was none, and lock it.
 
-    What the profile tells fills what is still empty; it overwrites nothing. Of two that make the
-    same lead at once, the second waits for the first and finds its row.
+    That of one that has been merged is its survivor. What the profile tells fills what is still
+    empty; it overwrites nothing. Of two that make the same lead at once, the second waits for the
+    first and finds its row. Raises StaleError where a lead has just been merged.
     """
     new = [
-        Lead(external_id=external_id, created_at=now, **asdict(profile))
+        _with_keys(Lead(external_id=external_id, created_at=now, **asdict(profile)))
         # In one order, so that two that make the same leads do not wait for each other.
         for external_id, profile in sorted(profiles.items())
     ]
     # Conflicts are ignored rather than caught: an error would spoil the whole transaction.
     Lead.objects.bulk_create(new, ignore_conflicts=True)
-    leads = list(Lead.objects.filter(external_id__in=profiles))
-    lacking = [lead.pk for lead in leads if _missing(lead, profiles[lead.external_id])]
-    filled = _fill_empty(lacking, profiles)
-    return {lead.external_id: filled.get(lead.pk, lead) for lead in leads}
-
-
-def _fill_empty(ids: Collection[int], profiles: Mapping[str, Profile]) -> dict[int, Lead]:
-    """These leads as they are now, locked in order, with what was empty filled."""
-    if not ids:
-        return {}
-    locked = Lead.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
-    leads = {lead.pk: lead for lead in locked}
-    for lead in leads.values():
-        profile = profiles[lead.external_id]
-        for name in _missing(lead, profile):
-            setattr(lead, name, getattr(profile, name))
-    Lead.objects.bulk_update(leads.values(), [field.name for field in fields(Profile)])
+    leads = _lock_survivors(profiles.keys())
+    lacking = {
+        lead.pk: lead
+        for external_id, lead in leads.items()
+        if _fill_empty(lead, profiles[external_id])
+    }
+    if lacking:
+        Lead.objects.bulk_update(map(_with_keys, lacking.values()), WRITTEN)
     return leads
 
 
-def _missing(lead: Lead, profile: Profile) -> list[str]:
-    names = [field.name for field in fields(profile)]
-    return [name for name in names if getattr(profile, name) and not getattr(lead, name)]
+def _lock_survivors(external_ids: Collection[str]) -> dict[str, Lead]:
+    """For each of the ids the lead that it stands for."""
+    known = Lead.objects.filter(external_id__in=external_ids)
+    locked = _lock(Q(pk__in=survivors_of(known)))
+    # What the statement knew from before it waited for a lock may no longer hold.
+    if any(lead.merged_into_id for lead in locked.values()):
+        raise StaleError
+    found = {lead.external_id: lead for lead in locked.values()}
+    if merged := external_ids - found.keys():
+        rows = known.filter(external_id__in=merged).values_list("external_id", "merged_into")
+        found |= {external_id: locked[survivor] for external_id, survivor in rows if survivor}
+    return {external_id: found[external_id] for external_id in external_ids}
+
+
+def _lock(which: Q) -> dict[int, Lead]:
+    rows = Lead.objects.filter(which).order_by("pk").select_for_update(no_key=True)
+    return {lead.pk: lead for lead in rows}
+
+
+def _fill_empty(lead: Lead, profile: Profile) -> bool:
+    """Put in what the lead lacks; was there anything?"""
+    missing = [name for name in KEPT if getattr(profile, name) and not getattr(lead, name)]
+    for name in missing:
+        setattr(lead, name, getattr(profile, name))
+    return bool(missing)
+
+
+def _with_keys(lead: Lead) -> Lead:
+    lead.phone_e164 = normalised_phone(lead.phone, region=settings.PHONE_REGION)
+    lead.email_key = normalised_email(lead.email)
+    return lead
+
+
+def update_lead(
+    lead: Lead,
+    *,
+    actor: Actor = SYSTEM,
+    expected: Mapping[str, str] | None = None,
+    **changes: str,
+) -> Lead:
+    """Change the given ones of name, phone and e-mail and nothing else.
+
+    `expected` are values that the change rests on; raises Conflict where one is another now, and
+    LeadIsMerged.
+    """
+    if not changes:
+        return lead
+    with transaction.atomic():
+        stored = Lead.objects.select_for_update(no_key=True).get(pk=lead.pk)
+        return _update(stored, changes, expected or {}, actor)
+
+
+def _update(
+    stored: Lead, changes: Mapping[str, str], expected: Mapping[str, str], actor: Actor
+) -> Lead:
+    if stored.merged_into_id:
+        raise LeadIsMerged
+    if any(getattr(stored, name) != value for name, value in expected.items()):
+        raise Conflict
+    before = {name: getattr(stored, name) for name in changes}
+    for name, value in changes.items():
+        setattr(stored, name, value)
+    names = [*changes, *(KEYS[name] for name in changes if name in KEYS)]
+    _with_keys(stored).save(update_fields=names)
+    note_changed(stored, before, actor=actor)
+    return stored
+
+
+def absorb_lead(survivor_id: int, merged_id: int) -> Lead:
+    """Let one lead stand for another from now on; return the survivor, both locked.
+
+    The other keeps its row; what the survivor lacks of name, phone and e-mail is taken from it,
+    and what was merged into it goes along. Its contacts are `contacts.merging`'s, in the same
+    transaction. Raises SameLead, LeadIsMerged, StaleError, Lead.DoesNotExist.
+    """
+    if survivor_id == merged_id:
+        raise SameLead
+    pair = [survivor_id, merged_id]
+    locked = _lock(Q(pk__in=pair) | Q(merged_into=merged_id))
+    if not locked.keys() >= set(pair):
+        raise Lead.DoesNotExist
+    survivor, merged = locked[survivor_id], locked[merged_id]
+    if survivor.merged_into_id or merged.merged_into_id:
+        raise LeadIsMerged
+    followers = Lead.objects.filter(merged_into=merged)
+    if not locked.keys() >= set(followers.values_list("pk", flat=True)):
+        raise StaleError
+    followers.update(merged_into=survivor)
+    Lead.objects.filter(pk=merged.pk).update(merged_into=survivor)
+    if _fill_empty(survivor, Profile(merged.name, merged.phone, merged.email)):
+        _with_keys(survivor).save(update_fields=WRITTEN)
+    return survivor

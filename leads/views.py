@@ -1,3 +1,4 @@
+from django.db.models import QuerySet
 from rest_framework import mixins, viewsets
 from rest_framework.serializers import BaseSerializer
 
@@ -11,9 +12,18 @@ from leads.serializers import LeadSerializer
 class LeadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     lookup_value_converter = "int"
     http_method_names = ["get", "head"]
-    queryset = Lead.objects.all()
+    queryset = Lead.objects.select_related("merged_into")
     filterset_class = LeadFilter
     pagination_class = CursorPages
+
+    def get_queryset(self) -> QuerySet[Lead]:
+        leads = super().get_queryset()
+        return leads.filter(merged_into=None) if self.action == "list" else leads
+
+    def get_object(self) -> Lead:
+        """One that has been merged is answered by its survivor."""
+        lead = super().get_object()
+        return lead.merged_into or lead
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return LeadSerializer if self.action == "list" else LeadDetailSerializer

@@ -57,7 +57,7 @@ def overview() -> dict[str, Any]:
         "total_operators": len(operators),
         "active_operators": len(active),
         "total_sources": Source.objects.count(),
-        "total_leads": Lead.objects.count(),
+        "total_leads": Lead.objects.filter(merged_into=None).count(),
         **contacts,
         "waiting_by_cause": waiting_by_cause(),
         "total_capacity": sum(each.max_active_contacts for each in active),

@@ -43,10 +43,10 @@ def test_every_model_is_listed_searched_and_shown_in_bounded_queries(
     with django_assert_max_num_queries(14):
         page = admin.get(f"/admin/{path}/?q=щУк")
     assert page.status_code == 200
-    assert page.context["cl"].result_count == 20
+    assert len(page.context["cl"].result_list) == 20
 
 
-@pytest.mark.parametrize("path", [*LISTS[:2], LISTS[3]])
+@pytest.mark.parametrize("path", LISTS[:2])
 def test_what_may_be_added_has_a_form(admin, path):
     assert admin.get(f"/admin/{path}/add/").status_code == 200
 
@@ -112,7 +112,11 @@ def formset(source, *rows, initial=0):
     data = {"name": source.name, "code": source.code, "is_active": "on"}
     data |= {"auto_assign_waiting": "on", "strategy": source.strategy}
     data |= {"assignments-TOTAL_FORMS": len(rows), "assignments-INITIAL_FORMS": initial}
+    data |= {f"initial-{name}": value for name, value in data.items()}
+    weights = dict(Assignment.objects.values_list("pk", "weight"))
     for number, row in enumerate(rows):
+        if shown := weights.get(row.get("id")):
+            data[f"initial-assignments-{number}-weight"] = shown
         fields = {"source": source.pk} | row
         data |= {f"assignments-{number}-{name}": value for name, value in fields.items()}
     return data

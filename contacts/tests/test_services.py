@@ -103,7 +103,8 @@ def test_the_lock_is_taken_in_order_of_pk_and_lets_foreign_keys_through():
     source = SourceFactory()
     serve(source)
     statements = capture_sql(lambda: arrive(source))
-    (lock,) = [sql for sql in statements if "FOR NO KEY UPDATE" in sql]
+    leads, lock = [sql for sql in statements if "FOR NO KEY UPDATE" in sql]
+    assert 'FROM "leads_lead"' in leads
     assert lock.endswith('ORDER BY "operators_operator"."id" ASC FOR NO KEY UPDATE')
 
 

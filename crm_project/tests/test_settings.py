@@ -37,6 +37,7 @@ def manage(*command, **environment):
         (PRODUCTION | {"CRM_ALLOWED_HOSTS": "*"}, "CRM_ALLOWED_HOSTS"),
         (PRODUCTION | {"CRM_DEBUG": "on"}, "CRM_DEBUG"),
         ({"CRM_TIME_ZONE": "Mars/Olympus"}, "CRM_TIME_ZONE"),
+        ({"CRM_PHONE_REGION": "XX"}, "CRM_PHONE_REGION"),
         ({"CRM_IDEMPOTENCY_HOURS": "23"}, "CRM_IDEMPOTENCY_HOURS"),
         ({"CRM_CONN_MAX_AGE": "-1", "DATABASE_URL": "postgresql://a@b/c"}, "CRM_CONN_MAX_AGE"),
         ({"CRM_ALLOWED_HOST": "a.example"}, "Did you mean CRM_ALLOWED_HOSTS?"),
