@@ -17,8 +17,7 @@ PERMISSIONS = ["operators.view_operator", "contacts.view_contact"]
 def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The context of the index with the dashboard; without it for who may not see the figures."""
     if request.user.has_perms(PERMISSIONS):
-        now = timezone.now()
-        context |= {"live": live(now), "fairness": fairness(now)}
+        context["live"] = live(timezone.now())
     return context
 
 

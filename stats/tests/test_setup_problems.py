@@ -6,7 +6,7 @@ from operators.tests.factories import OperatorFactory
 from sources.tests.factories import AssignmentFactory, SourceFactory
 from stats.setup_problems import Channel, Code, Staff, setup_problems
 
-ANNA = Staff(1, "Anna", True, load=1, limit=2)
+ANNA = Staff(1, "Anna", True, load=2, limit=2)
 IDLE = Staff(2, "Boris", False, load=0, limit=2)
 BOT = Channel(1, "Bot", True)
 
