@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import APIException
 from unfold.admin import ModelAdmin
 
+from contacts.import_admin import ContactImport
 from contacts.models import WAITING, Contact
 from contacts.services import change_status, reassign_contact
 from contacts.wording import explain
@@ -33,7 +34,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ModelAdmin):
+class ContactAdmin(ContactImport, ModelAdmin):
     """A window on the contacts: what changes them are the actions, through the services."""
 
     list_display = ["__str__", "lead", "source", "operator", "status", "created_at"]

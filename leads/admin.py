@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from contacts.import_admin import LeadImport
 from leads.models import Lead
 
 
 @admin.register(Lead)
-class LeadAdmin(ModelAdmin):
+class LeadAdmin(LeadImport, ModelAdmin):
     list_display = ["external_id", "name", "phone", "email", "created_at"]
     search_fields = ["external_id", "name", "phone", "email"]
     list_filter = ["created_at"]
