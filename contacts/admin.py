@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import APIException
 from unfold.admin import ModelAdmin
 
+from contacts.export_admin import ContactExport
 from contacts.import_admin import ContactImport
 from contacts.models import WAITING, Contact
 from contacts.services import change_status, reassign_contact
@@ -34,7 +35,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ContactImport, ModelAdmin):
+class ContactAdmin(ContactImport, ContactExport, ModelAdmin):
     """A window on the contacts: what changes them are the actions, through the services."""
 
     list_display = ["__str__", "lead", "source", "operator", "status", "created_at"]

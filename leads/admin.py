@@ -5,11 +5,12 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from contacts.import_admin import LeadImport
+from leads.export_admin import LeadExport
 from leads.models import Lead
 
 
 @admin.register(Lead)
-class LeadAdmin(LeadImport, ModelAdmin):
+class LeadAdmin(LeadImport, LeadExport, ModelAdmin):
     list_display = ["external_id", "name", "phone", "email", "created_at"]
     search_fields = ["external_id", "name", "phone", "email"]
     list_filter = ["created_at"]

@@ -9,11 +9,12 @@ from unfold.admin import ModelAdmin
 from contacts.selectors import with_load
 from contacts.staffing import change_operator, delete_operator
 from crm_project.api.access import actor_of
+from operators.export_admin import OperatorExport
 from operators.models import Operator
 
 
 @admin.register(Operator)
-class OperatorAdmin(ModelAdmin):
+class OperatorAdmin(OperatorExport, ModelAdmin):
     list_display = ["name", "is_active", "current_load", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]

@@ -13,6 +13,7 @@ from contacts.staffing import assign, change_source
 from contacts.wording import strategy_name
 from crm_project.actor import Actor
 from crm_project.api.access import actor_of
+from sources.export_admin import SourceExport
 from sources.models import Assignment, Source
 from sources.services import delete_source, remove_assignment
 
@@ -26,7 +27,7 @@ class AssignmentInline(TabularInline):
 
 
 @admin.register(Source)
-class SourceAdmin(ModelAdmin):
+class SourceAdmin(SourceExport, ModelAdmin):
     list_display = ["name", "code", "is_active", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]
