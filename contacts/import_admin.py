@@ -41,7 +41,10 @@ class ImportForm(forms.Form):
         choices = [(kind, KIND_NAMES[kind]) for kind in kinds]
         self.fields["kind"].widget = UnfoldAdminRadioSelectWidget()
         self.fields["kind"].choices = choices
-        self.fields["file"].widget = UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.xlsx"})
+        self.fields["file"].widget = UnfoldAdminFileFieldWidget(
+            attrs={"accept": ".csv,.txt,.xlsx", "data-most": MOST_BYTES}
+            | {"data-too-large": _too_large()}
+        )
         self.fields["file"].help_text = _(
             "CSV or XLSX, up to %(size)s and %(rows)d rows; the first row has the titles."
         ) % {"size": filesizeformat(MOST_BYTES), "rows": MOST_ROWS}
@@ -49,11 +52,13 @@ class ImportForm(forms.Form):
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if file.size > MOST_BYTES:
-            raise forms.ValidationError(
-                _("The file has %(size)s. Up to %(most)s are taken: split it.")
-                % {"size": filesizeformat(file.size), "most": filesizeformat(MOST_BYTES)}
-            )
+            raise forms.ValidationError(_too_large())
         return file
+
+
+def _too_large() -> str:
+    size = filesizeformat(MOST_BYTES)
+    return _("The file is larger than %(size)s. Split it.") % {"size": size}
 
 
 def kinds_for(request: HttpRequest) -> list[str]:
@@ -131,8 +136,11 @@ class ContactImport(ImportLinkMixin):
         context["outcomes"] = outcome_rows(run)
         if not run.parts_done:
             items = first_items(run, ROWS_SHOWN)
-            context["titles"] = list(KINDS[run.kind].titles.values())
-            context["items"] = [(item.row, list(item.fields.values())) for item in items]
+            titles = KINDS[run.kind].titles
+            context["titles"] = list(titles.values())
+            context["items"] = [
+                (item.row, [item.fields.get(field, "") for field in titles]) for item in items
+            ]
             context["hint"] = distribution_hint(run)
         if not run.parts_done or run.finished_at:
             context["faults"] = first_faults(run, FAULTS_SHOWN)

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from contacts import import_runs
+from contacts import import_rows, import_runs
 from contacts.models import Contact, DecisionRecord, ImportPart, ImportRun
 from contacts.tests.scenes import serve
 from contacts.tests.sheets import csv_file, go_on, upload, xlsx_file
@@ -78,6 +78,13 @@ def test_csv_is_read_in_whatever_way_it_was_written(admin, bot, encoding, delimi
     go_on(admin, upload(admin, content).context["run"])
     contact = Contact.objects.get()
     assert (contact.message, contact.lead.external_id) == ("Щука, «да»", "7")
+
+
+def test_the_first_rows_are_shown_under_their_titles(admin, bot):
+    table = csv_file(["message", "source_code", "lead_external_id"], ["x", "bot", "7"])
+    page = upload(admin, table)
+    assert page.context["titles"][:3] == list(import_rows.CONTACT_TITLES.values())[:3]
+    assert page.context["items"] == [(2, ["7", "bot", "x", "", "", ""])]
 
 
 def test_xlsx_is_read_whatever_it_is_called_and_numbers_are_texts(admin, bot):
@@ -228,9 +235,15 @@ def test_a_file_with_too_many_rows_leaves_nothing_behind(admin, bot, monkeypatch
     assert ImportRun.objects.count() == 1
 
 
-def test_a_large_file_is_refused_with_its_size(admin, monkeypatch):
-    monkeypatch.setattr("contacts.import_admin.MOST_BYTES", 1000)
-    assert "1,2\xa0КБ" in refusal(upload(admin, b"x" * 1200))
+def test_a_large_file_is_refused_in_words(admin, monkeypatch):
+    monkeypatch.setattr("contacts.import_admin.MOST_BYTES", 2048)
+    assert "больше 2,0\xa0КБ" in refusal(upload(admin, b"x" * 2049))
+
+
+def test_a_body_that_is_far_too_large_is_not_even_read(client, settings):
+    settings.UPLOAD_LIMIT_BYTES = 2048
+    answer = client.post("/admin/login/", {"file": "x" * 2049})
+    assert answer.status_code == 413
 
 
 def test_importing_wants_the_right_to_add(client, bot):

@@ -14,6 +14,9 @@ async function next(form) {
   const shown = parsed.getElementById("import");
   if (!shown) throw new Error("signed out");
   page().replaceChildren(...shown.childNodes);
+  // Whoever hears the page is told of the end, not of every part.
+  const finished = page().querySelector("[data-finished]");
+  if (finished) document.getElementById("import-status").textContent = finished.textContent;
 }
 
 async function goOn() {
@@ -29,6 +32,13 @@ async function goOn() {
   }
 }
 
+document.addEventListener("change", ({ target }) => {
+  const { most, tooLarge } = target.dataset;
+  if (!most) return;
+  // Told before it is sent: the server stops reading what is far too large.
+  target.setCustomValidity(target.files[0]?.size > Number(most) ? tooLarge : "");
+  target.reportValidity();
+});
 document.addEventListener("submit", (event) => {
   const busy = event.target.querySelector("[data-busy]");
   if (busy) busy.hidden = false;
