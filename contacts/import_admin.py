@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -15,7 +15,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
-from rest_framework.exceptions import APIException
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminRadioSelectWidget
 
 from contacts.import_report import distribution_hint, faults_as_pages, first_faults, outcome_rows
@@ -23,6 +22,7 @@ from contacts.import_rows import CONTACTS, KINDS, LEADS
 from contacts.import_runs import advance, first_items, read_in
 from contacts.models import Contact, ImportRun
 from crm_project.api.access import actor_of
+from crm_project.errors import Busy, Conflict
 from crm_project.sheets.export_admin import ListButtonsMixin, button
 from crm_project.sheets.reading import MOST_BYTES, MOST_ROWS, SheetError
 from crm_project.sheets.writing import csv_parts
@@ -150,10 +150,11 @@ class ContactImport(ImportLinkMixin):
         run = get_object_or_404(_own_runs(request), pk=pk)
         try:
             advance(run.pk, actor=actor_of(request))
-        except (APIException, IntegrityError):
-            # Somebody changed what these rows need; nothing of the part was written.
-            text = _("Somebody changed this at the same time. Try again.")
-            messages.warning(request, text)
+        except IntegrityError:
+            # A source has just gone; nothing of the part was written.
+            messages.warning(request, Conflict.default_detail)
+        except OperationalError:
+            messages.warning(request, Busy.default_detail)
         return redirect("admin:contacts_import_run", pk=pk)
 
     def errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:

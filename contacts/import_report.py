@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from contacts.import_rows import Fault
 from contacts.import_runs import ROWS_IN_PART, faults_of
 from contacts.models import ImportRun
-from contacts.selectors import as_candidate, assignments_with_load
-from sources.models import Source
+from contacts.selectors import with_load
+from operators.models import Operator
+from sources.models import Assignment, Source
 
 
 class Outlook(NamedTuple):
@@ -27,11 +28,16 @@ def distribution_hint(run: ImportRun) -> list[Outlook]:
     several sources counts in each.
     """
     counts = {int(pk): count for pk, count in run.rows_by_source.items()}
+    places = {
+        pk: max(limit - load, 0)
+        for pk, limit, load in with_load(Operator.objects.filter(is_active=True)).values_list(
+            "pk", "max_active_contacts", "current_load"
+        )
+    }
     free = dict.fromkeys(counts, 0)
-    for assignment in assignments_with_load(list(counts)):
-        candidate = as_candidate(assignment)
-        if candidate.is_active:
-            free[assignment.source_id] += max(candidate.limit - candidate.load, 0)
+    serving = Assignment.objects.filter(source__in=counts, operator__in=places)
+    for source_id, operator_id in serving.values_list("source", "operator"):
+        free[source_id] += places[operator_id]
     return [
         Outlook(each.name, counts[each.pk], free[each.pk], max(counts[each.pk] - free[each.pk], 0))
         for each in Source.objects.filter(pk__in=counts).order_by("name", "pk")
