@@ -21,6 +21,8 @@ from unfold.decorators import display
 from contacts.admin_actions import ACTS, do_each
 from contacts.admin_filters import WaitingFilter
 from contacts.contact_page import around, urls
+from contacts.export_admin import ContactExport
+from contacts.import_admin import ContactImport
 from contacts.models import Contact
 from contacts.rights import visible_contacts
 from crm_project.admin_mixins import VisibleOnlyMixin
@@ -31,7 +33,7 @@ MOST_AT_ONCE = 100
 
 
 @admin.register(Contact)
-class ContactAdmin(VisibleOnlyMixin, CarefulAdmin, ModelAdmin):
+class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin, ModelAdmin):
     """A window on the contacts: what changes them are the actions, through the services."""
 
     list_display = ["number", "status_label", "lead", "source", "who", "excerpt", "created_at"]

@@ -48,18 +48,29 @@ def create_each(items: Sequence[Any], *, actor: Actor) -> list[dict[str, Any]]:
     Raises SourceInactive where a source was made inactive meanwhile.
     """
     results: list[dict[str, Any]] = [{"index": index} for index in range(len(items))]
-    reader = NewContactSerializer(context={"sources": _sources_named(items)})
     valid: list[tuple[dict[str, Any], Inquiry]] = []
-    for result, item in zip(results, items, strict=True):
-        try:
-            valid.append((result, _read(reader, item)))
-        except APIException as error:
-            result["errors"] = ExceptionFormatter(error, {}, error).run()["errors"]
+    for result, read in zip(results, read_inquiries(items), strict=True):
+        if isinstance(read, Inquiry):
+            valid.append((result, read))
+        else:
+            result["errors"] = ExceptionFormatter(read, {}, read).run()["errors"]
     if valid:
         created = create_contacts([inquiry for _, inquiry in valid], actor=actor)
         for (result, _), contact in zip(valid, _as_json(created), strict=True):
             result["contact"] = contact
     return results
+
+
+def read_inquiries(items: Sequence[Any]) -> list[Inquiry | APIException]:
+    """What each item asks for, or what is wrong with it."""
+    reader = NewContactSerializer(context={"sources": _sources_named(items)})
+    read: list[Inquiry | APIException] = []
+    for item in items:
+        try:
+            read.append(_read(reader, item))
+        except APIException as error:
+            read.append(error)
+    return read
 
 
 def _sources_named(items: Sequence[Any]) -> dict[Any, Source | None]:

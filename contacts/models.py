@@ -1,5 +1,6 @@
 """The heart: one contact, one lead, one source, at most one operator."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -248,3 +249,58 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ImportRun(models.Model):
+    """A file that somebody sent to be imported, and how far that has come.
+
+    Forgotten after a day, finished or not.
+    """
+
+    # One of `contacts.import_rows.KINDS`.
+    kind = models.CharField(_("kind"), max_length=20)
+    file_name = models.CharField(_("file"), max_length=255)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("user")
+    )
+    unused_columns = models.JSONField(_("columns not used"), default=list)
+    # Rows that passed the check, in all and by the ids of their sources, and rows that did not.
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    rows_by_source = models.JSONField(_("rows by source"), default=dict)
+    faulty_rows = models.PositiveIntegerField(_("rows with errors"), default=0)
+    # None until all of the file is kept in parts.
+    parts = models.PositiveIntegerField(_("parts"), null=True)
+    parts_done = models.PositiveIntegerField(_("parts imported"), default=0)
+    # What became of the imported rows: names of outcomes, with counts.
+    outcomes = models.JSONField(_("outcomes"), default=dict)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ImportPart(models.Model):
+    """Some rows of a file, imported in one transaction, and what is wrong with others."""
+
+    run = models.ForeignKey(ImportRun, models.CASCADE, db_index=False, verbose_name=_("import"))
+    number = models.PositiveIntegerField(_("number"))
+    # JSON as text, which unlike a JSON column holds NUL; `items` are emptied by the import.
+    items = models.TextField(_("rows"))
+    faults = models.TextField(_("errors"))
+
+    class Meta:
+        verbose_name = _("part of an import")
+        verbose_name_plural = _("parts of imports")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="import_part_once_per_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.number}"

@@ -24,10 +24,10 @@ class BodyLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(SLASHED):
-            return self.get_response(request)
         path = request.path_info.rstrip("/")
         limit = settings.BODY_LIMITS_BYTES.get(path, settings.BODY_LIMIT_BYTES)
+        if request.path_info.startswith(SLASHED):
+            limit = settings.UPLOAD_LIMIT_BYTES
         length = request.META.get("CONTENT_LENGTH") or "0"
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return error_response(411, "length_required", _("State the Content-Length."))

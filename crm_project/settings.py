@@ -209,6 +209,8 @@ if PRODUCTION:
 
 BODY_LIMIT_BYTES = 1024 * 1024
 BODY_LIMITS_BYTES = {"/contacts/bulk": 8 * 1024 * 1024}
+# Of the admin; files to be imported (`crm_project.sheets.reading.MOST_BYTES`) are refused earlier.
+UPLOAD_LIMIT_BYTES = 40 * 1024 * 1024
 # Django's own limit, of 2.5 MB otherwise: it would answer with a 500 before ours does.
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(BODY_LIMITS_BYTES.values())
 # For so long an Idempotency-Key gets its first answer again.

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from rest_framework.exceptions import APIException
 from unfold.admin import ModelAdmin
 
+from contacts.import_admin import LeadImport
 from contacts.merging import merge_leads
 from contacts.models import Contact
 from contacts.rights import visible_contacts, visible_leads
@@ -22,6 +23,7 @@ from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
 from crm_project.careful_admin import CarefulAdmin
 from crm_project.paginator import UncountedPaginator
+from leads.export_admin import LeadExport
 from leads.models import Lead
 from leads.selectors import known_as, possible_duplicates, survivors_of
 from leads.services import update_lead
@@ -33,7 +35,7 @@ EXCERPT = 300
 
 
 @admin.register(Lead)
-class LeadAdmin(VisibleOnlyMixin, AuditedAdmin, CarefulAdmin, ModelAdmin):
+class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulAdmin, ModelAdmin):
     """People who wrote, each with everything they wrote; two that are one can be merged."""
 
     list_display = ["__str__", "phone", "email", "external_id", "created_at"]

@@ -15,13 +15,14 @@ from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
 from crm_project.audit.services import note_created
 from crm_project.careful_admin import CarefulAdmin, tell_each
+from operators.export_admin import OperatorExport
 from operators.models import Operator
 from operators.services import TOLD_OF_NEW
 from sources.assignment_admin import SavesAssignments, SourcesInline
 
 
 @admin.register(Operator)
-class OperatorAdmin(SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
+class OperatorAdmin(OperatorExport, SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
     list_display = ["name", "is_active", "load_bar", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]

@@ -17,13 +17,14 @@ from crm_project.audit.admin import AuditedAdmin
 from crm_project.audit.services import note_created
 from crm_project.careful_admin import CarefulAdmin
 from sources.assignment_admin import OperatorsInline, SavesAssignments
+from sources.export_admin import SourceExport
 from sources.models import Assignment, Source
 from sources.services import TOLD_OF_NEW, delete_source
 from sources.source_page import around
 
 
 @admin.register(Source)
-class SourceAdmin(SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
+class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
     list_display = ["name", "code", "is_active", "strategy_in_words", "served_by"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]

@@ -14,7 +14,7 @@ ACTIONS = {
         "sources.source": ["view", "add", "change", "delete"],
         "sources.assignment": ["view", "add", "change", "delete"],
         "leads.lead": ["view", "add", "change", "delete"],
-        "contacts.contact": ["view", "change"],
+        "contacts.contact": ["view", "add", "change"],
         "contacts.decisionrecord": ["view"],
         "auth.user": ["view", "add", "change"],
     },
