@@ -202,7 +202,7 @@ def merged_leads_are_empty(rows: Rows) -> list[str]:
 
     Only the merged ones are read, by their partial index.
     """
-    merged = Lead.objects.filter(merged_into__isnull=False)
+    merged = Lead.objects.filter(merged_into__isnull=False).order_by()
     having = merged.filter(Exists(Contact.objects.filter(lead=OuterRef("pk"))))
     chained = merged.filter(merged_into__merged_into__isnull=False)
     # Two queries: with an OR between them PostgreSQL may read every contact.

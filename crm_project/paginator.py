@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 
-# A list with more pages than that wants a filter: to skip rows costs reading them.
-MOST_PAGES = 1000
+# Whoever goes on beyond that wants a filter: to skip rows costs reading them.
+MOST_PAGES = 500
 
 
 class UncountedPage(Page):

@@ -33,10 +33,15 @@ def known_as(term: str) -> QuerySet[Lead]:
     """
     found = Q(external_id=term)
     if phone := normalised_phone(term, region=settings.PHONE_REGION):
-        found |= Q(phone_e164=phone)
+        found |= _one_of("phone_e164", {phone})
     if email := normalised_email(term):
-        found |= Q(email_key=email)
+        found |= _one_of("email_key", {email})
     return Lead.objects.filter(found)
+
+
+def _one_of(field: str, keys: Collection[str]) -> Q:
+    """That it is not empty goes without saying, but not to SQLite, whose index is a partial one."""
+    return Q(**{f"{field}__in": keys}) & ~Q(**{field: ""})
 
 
 def possible_duplicates(lead: Lead, *, most: int) -> list[Duplicate]:
@@ -46,15 +51,17 @@ def possible_duplicates(lead: Lead, *, most: int) -> list[Duplicate]:
     """
     family = Lead.objects.filter(Q(pk=lead.pk) | Q(merged_into=lead.pk))
     keys = family.order_by("pk").values_list("phone_e164", "email_key")
-    by_phone = _same(lead, most, phone_e164__in={phone for phone, _ in keys if phone})
-    by_email = _same(lead, most, email_key__in={email for _, email in keys if email})
+    by_phone = _same(lead, most, "phone_e164", {phone for phone, _ in keys if phone})
+    by_email = _same(lead, most, "email_key", {email for _, email in keys if email})
     found = Lead.objects.filter(pk__in=by_phone | by_email).order_by("-pk")[:most]
     return [Duplicate(each, each.pk in by_phone, each.pk in by_email) for each in found]
 
 
-def _same(lead: Lead, most: int, **key: Collection[str]) -> set[int]:
+def _same(lead: Lead, most: int, field: str, keys: Collection[str]) -> set[int]:
     """The ids of the newest others that have one of the keys: a short piece of one index."""
-    if not any(key.values()):
+    if not keys:
         return set()
-    others = Lead.objects.filter(**key).exclude(Q(pk=lead.pk) | Q(merged_into=lead.pk))
+    others = Lead.objects.filter(_one_of(field, keys)).exclude(
+        Q(pk=lead.pk) | Q(merged_into=lead.pk)
+    )
     return set(survivors_of(others.order_by("-pk"))[:most])

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from crm_project.testing.queries import capture_sql
 from leads.models import Lead
-from leads.selectors import possible_duplicates
+from leads.selectors import known_as, possible_duplicates
 from leads.services import LeadIsMerged, Profile, find_or_create_leads, update_lead
 from leads.tests.factories import LeadFactory
 
@@ -149,6 +149,16 @@ def test_old_rows_get_their_keys_by_the_migration(monkeypatch):
     monkeypatch.setattr(migration, "BATCH", 2)
     migration.fill(apps, SimpleNamespace(connection=connection))
     assert (keys(lead), keys(empty)) == (KEYS, ("", ""))
+
+
+def test_what_is_known_whole_is_looked_up_in_the_indexes_alone():
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    for term, index in ((KEYS[0], "lead_by_phone_e164"), (KEYS[1], "lead_by_email_key")):
+        plan = known_as(term).order_by().explain()
+        assert index in plan
+        assert "SCAN leads_lead" not in plan
 
 
 @pytest.mark.postgres
