@@ -14,12 +14,12 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesCheckboxFilter,
-    RangeDateFilter,
 )
 from unfold.decorators import display
 
 from contacts.admin_actions import ACTS, do_each
-from contacts.admin_filters import WaitingFilter
+from contacts.admin_filters import DaysFilter, WaitingFilter
+from contacts.admin_search import search
 from contacts.contact_page import around, urls
 from contacts.export_admin import ContactExport
 from contacts.import_admin import ContactImport
@@ -27,6 +27,7 @@ from contacts.models import Contact
 from contacts.rights import visible_contacts
 from crm_project.admin_mixins import VisibleOnlyMixin
 from crm_project.careful_admin import CarefulAdmin
+from crm_project.paginator import UncountedPaginator
 from operators.roles import is_only_operator
 
 MOST_AT_ONCE = 100
@@ -42,14 +43,18 @@ class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin,
         WaitingFilter,
         ("source", AutocompleteSelectFilter),
         ("operator", AutocompleteSelectFilter),
-        ("created_at", RangeDateFilter),
+        ("created_at", DaysFilter),
     ]
     list_filter_submit = True
     list_select_related = ["lead", "source", "operator"]
     list_per_page = 50
-    search_fields = ["lead__external_id", "lead__name", "lead__phone", "message"]
-    search_help_text = gettext_lazy("Lead, phone or a part of the message")
+    # Whatever else the list could be sorted by has no index.
+    sortable_by = ["number", "created_at"]
+    search_fields = ["message"]  # Where to look says `get_search_results`.
+    search_help_text = gettext_lazy("Number, lead, phone or a part of the message")
+    paginator = UncountedPaginator
     show_full_result_count = False
+    list_disable_select_all = True
     fields = [
         "lead",
         "source",
@@ -87,6 +92,11 @@ class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin,
     @admin.display(description=gettext_lazy("message"))
     def excerpt(self, contact: Contact) -> str:
         return contact.message if len(contact.message) <= 60 else f"{contact.message[:59]}…"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        return search(queryset, search_term), False
 
     def get_urls(self) -> list[URLPattern]:
         return urls(self) + super().get_urls()
