@@ -42,10 +42,13 @@ class Handout:
     Nothing is in the database before `write`.
     """
 
-    def __init__(self, available: Availability, **how: Unpack[How]) -> None:
-        self.available = available
-        self.draw = how.get("draw", random.random)
+    def __init__(
+        self, sources: Collection[int], *, locked: dict[int, Operator], **how: Unpack[How]
+    ) -> None:
+        """Hand out in these sources; who serves them is `locked`."""
         self.now = how.get("now") or timezone.now()
+        self.available = Availability(sources, locked=locked, now=self.now)
+        self.draw = how.get("draw", random.random)
         self.actor = how.get("actor", SYSTEM)
         self._records: list[DecisionRecord] = []
         self._latest: dict[int, Latest | None] = {}
@@ -56,11 +59,11 @@ class Handout:
         if leads:
             self._latest |= dict.fromkeys(leads) | latest_of_leads(leads)
 
-    def decide(self, contact: Contact, *, kind: Kind, exclude: int | None = None) -> Decision:
+    def decide(self, contact: Contact, *, kind: Kind, exclude: Collection[int] = ()) -> Decision:
         """Decide by the rules of its source who gets the contact; nobody, and it has to wait.
 
-        Nobody gets it, either, before those who wait in the source already. `exclude` is the id
-        of an operator who must not get it.
+        Nobody gets it, either, before those who wait in the source already. `exclude` are the
+        ids of operators who must not get it.
         """
         source = contact.source
         latest = self._latest.get(contact.lead_id) if source.sticky else None
@@ -79,7 +82,7 @@ class Handout:
         contact: Contact,
         *,
         kind: Kind,
-        exclude: int | None = None,
+        exclude: Collection[int] = (),
         previous: int | None = None,
     ) -> Decision:
         """Decide who gets the contact, and put that into it."""

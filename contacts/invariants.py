@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isclose
 
 from django.db import connection, transaction
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from contacts.distribution import STRATEGIES, WEIGHTED_RANDOM
 from contacts.evidence import Record, Rows
@@ -27,6 +28,8 @@ from sources.models import Assignment, Source
 
 # Seconds before what may have been caught between two transactions is looked at again.
 SECOND_LOOK = 1.0
+# Who has come on shift since then may not have been handed what waits yet (`contacts.clock`).
+LATELY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +146,13 @@ def nobody_waits_in_vain(rows: Rows) -> list[str]:
     Of a queue only its oldest is read. A long one goes out in several transactions, each of which
     leaves another oldest behind: seen twice, that is no breach.
     """
-    why = causes([each.source for each in rows.next_ones.values()])
+    sources = [each.source for each in rows.next_ones.values()]
+    now = timezone.now()
+    why, before = causes(sources, now=now), causes(sources, now=now - LATELY)
     return [
         f"contact {each.contact_id} in {each.source.code}"
         for pk, each in rows.next_ones.items()
-        if why[pk] == Cause.IN_TURN
+        if why[pk] == before[pk] == Cause.IN_TURN
     ]
 
 

@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from contacts.availability import Availability
 from contacts.distribution import Decision, weigh
 from contacts.handout import Handout, How
 from contacts.history import Kind
@@ -114,9 +113,8 @@ def create_contacts(
         leads = find_or_create_leads(_profiles(inquiries), now=moment)
         sources = {inquiry.source.pk: inquiry.source for inquiry in inquiries}
         locked = lock_operators(sources=sources)
-        available = Availability(sources, locked=locked)
-        handout = Handout(available, **how)
-        handout.fill(available.with_queue(sources))
+        handout = Handout(sources, locked=locked, **how)
+        handout.fill(handout.available.with_queue(sources))
         contacts = [_new_contact(inquiry, leads, moment) for inquiry in inquiries]
         handout.expect(contacts)
         decisions = [handout.give(contact, kind=Kind.CREATE) for contact in contacts]
@@ -242,12 +240,12 @@ def _with_contact(
         )
         if not concerned.covers(reach(contact)):
             raise StaleError
-        available = Availability(concerned.sources, locked=locked)
-        handout = Handout(available, **how)
+        handout = Handout(concerned.sources, locked=locked, **how)
         handout.expect([contact])
         result = work(handout, contact)
         handout.write()
-        handout.fill(concerned.queues.union(available.with_queue(concerned.sources)))
+        moving = handout.available.with_queue(concerned.sources)
+        handout.fill(concerned.queues.union(moving))
         return result
 
     return settled(attempt)
@@ -278,7 +276,7 @@ def _reopen(contact: Contact, handout: Handout) -> None:
 def _to_another(contact: Contact, handout: Handout) -> Decision:
     before = contact.operator_id
     keeper = handout.available.assigned(contact.source, before)
-    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=before)
+    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=_own(contact))
     if decision.chosen:
         operator = handout.available.locked[decision.chosen.operator_id]
         handout.put(contact, operator, decision, kind=Kind.REASSIGN)

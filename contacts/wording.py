@@ -1,6 +1,7 @@
 """A decision in one sentence for a person, in their language."""
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from contacts.distribution import (
@@ -83,7 +84,15 @@ def _passed_over(skipped: Skipped) -> str:
     one = skipped.candidate
     texts = {
         Reason.INACTIVE: _("%(name)s is inactive"),
+        Reason.OFF_HOURS: _("%(name)s is off duty until %(back)s")
+        if one.back_at
+        else _("%(name)s is off duty"),
         Reason.FULL: _("%(name)s has %(load)d of %(limit)d"),
         Reason.EXCLUDED: _("%(name)s has had it"),
     }
-    return texts[skipped.reason] % {"name": one.name, "load": one.load, "limit": one.limit}
+    return texts[skipped.reason] % {
+        "name": one.name,
+        "load": one.load,
+        "limit": one.limit,
+        "back": one.back_at and date_format(localtime(one.back_at), "SHORT_DATETIME_FORMAT"),
+    }

@@ -4,16 +4,16 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from contacts.selectors import with_load
 from contacts.staffing import change_operator, delete_operator
 from crm_project.api.access import actor_of
+from operators.hours_admin import HoursMixin
 from operators.models import Operator
 
 
 @admin.register(Operator)
-class OperatorAdmin(ModelAdmin):
+class OperatorAdmin(HoursMixin):
     list_display = ["name", "is_active", "current_load", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]

@@ -1,12 +1,23 @@
 """Every write to operators, save their deletion, which first hands out their contacts
 (`contacts.services.delete_operator`).
+
+Shifts and days off are written under the lock of their operator, together with the span of time
+that follows from them.
 """
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import models, transaction
+from django.utils import timezone
 
-from operators.models import Operator
+from operators.models import DayOff, Operator, Shift
+from operators.schedule import CYCLE, DaysOff, working_span
+from operators.schedule import Shift as WeeklyShift
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 def create_operator(**fields: Any) -> Operator:
@@ -15,15 +26,86 @@ def create_operator(**fields: Any) -> Operator:
 
 
 @transaction.atomic
-def update_operator(operator: Operator, **changes: Any) -> Operator:
+def update_operator(operator: Operator, *, now: datetime | None = None, **changes: Any) -> Operator:
     """Change the given fields and no other.
 
-    A limit below the load is taken: nothing is taken away, nothing new comes.
-    Raises Operator.DoesNotExist where it has been deleted meanwhile.
+    A limit below the load is taken: nothing is taken away, nothing new comes. With the time zone
+    the shift moves. Raises Operator.DoesNotExist where it has been deleted meanwhile.
     """
     # The lock makes every distribution see either all of the change or none of it.
-    locked = Operator.objects.select_for_update(no_key=True).get(pk=operator.pk)
+    locked = _locked(operator)
     for name, value in changes.items():
         setattr(locked, name, value)
     locked.save(update_fields=list(changes))
+    if "time_zone" in changes:
+        _work_out([locked], now or timezone.now())
     return locked
+
+
+@transaction.atomic
+def set_hours(
+    operator: Operator,
+    *,
+    shifts: Collection[Shift] | None = None,
+    days_off: Collection[DayOff] | None = None,
+    now: datetime | None = None,
+) -> Operator:
+    """Let the operator have these shifts and days off and no others; None leaves them as they are.
+
+    Without shifts an operator works always, save on days off. Raises Operator.DoesNotExist.
+    """
+    locked = _locked(operator)
+    if shifts is not None:
+        _replace(Shift.objects.filter(operator=locked), shifts, locked)
+    if days_off is not None:
+        _replace(DayOff.objects.filter(operator=locked), days_off, locked)
+    _work_out([locked], now or timezone.now())
+    return locked
+
+
+def renew_shifts(now: datetime) -> int:
+    """Put the next shift in the place of each that has ended; return how many there were."""
+    ended = Operator.objects.filter(shift_ends_at__lte=now)
+    # On SQLite a transaction keeps all others from writing.
+    if not ended.exists():
+        return 0
+    with transaction.atomic():
+        locked = list(ended.order_by("pk").select_for_update(no_key=True))
+        _work_out(locked, now)
+    return len(locked)
+
+
+def _locked(operator: Operator) -> Operator:
+    return Operator.objects.select_for_update(no_key=True).get(pk=operator.pk)
+
+
+def _replace(stored: models.QuerySet[Row], wanted: Collection[Row], operator: Operator) -> None:
+    """Delete and make rows until those stored say the same as those wanted."""
+    names = [field.name for field in stored.model._meta.concrete_fields]
+    names = [name for name in names if name not in {"id", "operator"}]
+
+    def told(row: models.Model) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in names)
+
+    rest = {told(row): row for row in wanted}
+    gone = [row.pk for row in stored if rest.pop(told(row), None) is None]
+    stored.filter(pk__in=gone).delete()
+    stored.model._default_manager.bulk_create(
+        stored.model(operator=operator, **dict(zip(names, values, strict=True))) for values in rest
+    )
+
+
+def _work_out(operators: Sequence[Operator], now: datetime) -> None:
+    """Write into the locked operators when they work, now or next."""
+    shifts: defaultdict[int, list[WeeklyShift]] = defaultdict(list)
+    days_off: defaultdict[int, list[DaysOff]] = defaultdict(list)
+    for each in Shift.objects.filter(operator__in=operators):
+        shifts[each.operator_id].append(WeeklyShift(each.weekday, each.starts, each.ends))
+    recent = now.date() - CYCLE - timedelta(days=1)
+    for off in DayOff.objects.filter(operator__in=operators, last_day__gte=recent):
+        days_off[off.operator_id].append(DaysOff(off.first_day, off.last_day))
+    for operator in operators:
+        operator.shift_starts_at, operator.shift_ends_at = working_span(
+            shifts[operator.pk], days_off[operator.pk], zone=operator.zone, now=now
+        )
+    Operator.objects.bulk_update(operators, ["shift_starts_at", "shift_ends_at"])

@@ -45,6 +45,7 @@ class ServingOperatorSerializer(serializers.Serializer):
         help_text="The probability of getting the next contact at this moment."
     )
     is_active = serializers.BooleanField()
+    on_shift = serializers.BooleanField(help_text="Within his or her working hours?")
     current_load = serializers.IntegerField()
     max_active_contacts = serializers.IntegerField()
 
@@ -69,6 +70,7 @@ class SourceDetailSerializer(SourceSerializer):
                 "weight": each.weight,
                 "share": share,
                 "is_active": each.is_active,
+                "on_shift": each.on_shift,
                 "current_load": each.load,
                 "max_active_contacts": each.limit,
             }

@@ -94,6 +94,8 @@ def test_a_stale_form_of_an_operator_undoes_nothing_else(admin):
     operator = OperatorFactory(name="Анна", max_active_contacts=5)
     Operator.objects.filter(pk=operator.pk).update(max_active_contacts=7)
     form = {"name": "Анна П.", "is_active": "on", "max_active_contacts": 7}
+    for inline in ("shifts", "days_off"):
+        form |= {f"{inline}-TOTAL_FORMS": 0, f"{inline}-INITIAL_FORMS": 0}
     admin.post(f"/admin/operators/operator/{operator.pk}/change/", form)
     operator.refresh_from_db()
     assert (operator.name, operator.max_active_contacts) == ("Анна П.", 7)

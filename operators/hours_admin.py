@@ -1,0 +1,81 @@
+"""The working hours on an operator's page: shifts and days off, written through the service."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from contacts.staffing import change_hours
+from crm_project.api.access import actor_of
+from operators.models import DayOff, Shift
+
+
+class ShiftInline(TabularInline):
+    model = Shift
+    fields = ["weekday", "starts", "ends"]
+    extra = 0
+    hide_title = True
+
+
+class DayOffForm(forms.ModelForm):
+    """A single day needs no second date."""
+
+    class Meta:
+        model = DayOff
+        fields = ["first_day", "last_day", "note"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["last_day"].required = False
+
+    def clean_last_day(self) -> Any:
+        return self.cleaned_data["last_day"] or self.cleaned_data.get("first_day")
+
+
+class DayOffInline(TabularInline):
+    model = DayOff
+    form = DayOffForm
+    extra = 0
+    hide_title = True
+
+
+class HoursMixin(ModelAdmin):
+    """An operator's admin with the shifts, the days off and a choice of time zones."""
+
+    inlines = [ShiftInline, DayOffInline]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "time_zone":
+            own = _("As the service: %(zone)s") % {"zone": settings.TIME_ZONE}
+            return forms.ChoiceField(
+                label=db_field.verbose_name.capitalize(),
+                help_text=db_field.help_text,
+                required=False,
+                choices=[("", own), *((name, name) for name in sorted(available_timezones()))],
+                widget=UnfoldAdminSelectWidget,
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        kept = {Shift: "shifts", DayOff: "days_off"}.get(formset.model)
+        if kept is None:
+            super().save_formset(request, form, formset, change)
+            return
+        # Nothing is saved by this, it only tells the log what changed.
+        formset.save(commit=False)
+        if formset.has_changed():
+            change_hours(form.instance, **{kept: _rows(formset)}, actor=actor_of(request))
+
+
+def _rows(formset: Any) -> list[Model]:
+    """What the formset shows, without what is to be deleted and the forms left empty."""
+    forms = set(formset.initial_forms) | {
+        each for each in formset.extra_forms if each.has_changed()
+    }
+    return [each.instance for each in forms - set(formset.deleted_forms)]
