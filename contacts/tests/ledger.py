@@ -6,8 +6,10 @@ anew, so that a slip in the one is not a slip in the other.
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils import timezone
 
 from contacts.history import replay
@@ -15,12 +17,16 @@ from contacts.models import Contact, DecisionRecord
 from contacts.selectors import with_load
 from leads.models import Lead
 from operators.models import Operator
+from operators.schedule import DaysOff, Shift
+from operators.tests.wall_clock import works
 
 
 @dataclass
 class Person:
     active: bool
     limit: int
+    shifts: list[Shift] = field(default_factory=list)
+    days_off: list[DaysOff] = field(default_factory=list)
 
 
 @dataclass
@@ -68,7 +74,12 @@ class Ledger:
 
     def has_room(self, operator):
         person = self.people[operator]
-        return person.active and self.load(operator) < person.limit
+        on_shift = self.on_shift(operator)
+        return person.active and on_shift and self.load(operator) < person.limit
+
+    def on_shift(self, operator):
+        person, zone = self.people[operator], ZoneInfo(settings.TIME_ZONE)
+        return works(self.now, person.shifts, person.days_off, zone)
 
     def serving(self, source):
         return sorted(operator for operator, other in self.weights if other == source)
@@ -90,6 +101,13 @@ class Ledger:
             if case.lead == lead and case.operator
         ]
         return max(theirs)[2] if theirs else None
+
+    def pass_time(self, seconds):
+        """Who comes on shift is not handed anything before the next tick of the clock."""
+        before = {each for each in self.people if self.on_shift(each)}
+        self.now += timedelta(seconds=seconds)
+        if any(self.on_shift(each) and each not in before for each in self.people):
+            self.at_rest = False
 
     # --- what happened ------------------------------------------------------------------------
 
@@ -205,12 +223,15 @@ class Ledger:
         ]
         reasons = {each["operator_id"]: each["reason"] for each in record.skipped}
         assert reasons == {
-            each: "excluded"
-            if each == exclude
-            else ("full" if self.people[each].active else "inactive")
+            each: "excluded" if each == exclude else self._why_not(each)
             for each in self.serving(source)
             if each not in free
         }
+
+    def _why_not(self, operator):
+        if not self.people[operator].active:
+            return "inactive"
+        return "full" if self.on_shift(operator) else "off_hours"
 
     def _by_strategy(self, record, source, free):
         weights = [self.weights[each, source] for each in free]

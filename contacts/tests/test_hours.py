@@ -140,10 +140,10 @@ class TestOutsideThem:
 class TestTheClock:
     def test_hands_out_what_waits_when_a_shift_begins_and_not_before(self, source, anna):
         contact, _ = arrive(source, now=EIGHT)
-        assert tick(NINE - SECOND) == Ticked(renewed=0, handed=0)
-        assert tick(NINE) == Ticked(renewed=0, handed=1)
+        assert tick(now=NINE - SECOND) == Ticked(renewed=0, handed=0)
+        assert tick(now=NINE) == Ticked(renewed=0, handed=1)
         assert owner(contact) == anna
-        assert tick(NINE) == Ticked(renewed=0, handed=0)
+        assert tick(now=NINE) == Ticked(renewed=0, handed=0)
         record = contact.decisions.get(kind="waiting")
         assert (record.actor_type, record.actor_name, record.created_at) == (
             "system",
@@ -152,24 +152,24 @@ class TestTheClock:
         )
 
     def test_puts_the_next_shift_in_the_place_of_one_that_ended(self, source, anna):
-        assert tick(SIX_PM - SECOND).renewed == 0
-        assert tick(SIX_PM).renewed == 1
+        assert tick(now=SIX_PM - SECOND).renewed == 0
+        assert tick(now=SIX_PM).renewed == 1
         anna.refresh_from_db()
         assert anna.shift_starts_at == NINE + timedelta(days=1)
         assert anna.back_at(SIX_PM) == anna.shift_starts_at
-        assert tick(SIX_PM).renewed == 0
+        assert tick(now=SIX_PM).renewed == 0
 
     def test_makes_up_for_ticks_that_were_missed(self, source, anna):
         contact, _ = arrive(source, now=EIGHT)
         # The service was down from Thursday to Monday, half past nine.
-        assert tick(NINE + timedelta(days=4, minutes=30)) == Ticked(renewed=1, handed=1)
+        assert tick(now=NINE + timedelta(days=4, minutes=30)) == Ticked(renewed=1, handed=1)
         assert owner(contact) == anna
 
     def test_lets_a_queue_alone_that_is_not_to_move_by_itself(self, source, anna):
         source.auto_assign_waiting = False
         source.save()
         contact, _ = arrive(source, now=EIGHT)
-        assert tick(NINE).handed == 0
+        assert tick(now=NINE).handed == 0
         assert owner(contact) is None
 
     def test_works_in_a_few_queries_where_nothing_is_due(
@@ -179,10 +179,10 @@ class TestTheClock:
             full = AssignmentFactory(source=source, operator__max_active_contacts=1).operator
             ContactFactory(operator=full)
         with django_assert_num_queries(2):
-            tick(EIGHT)
+            tick(now=EIGHT)
         ContactFactory(source=source)
         with django_assert_num_queries(3):
-            tick(EIGHT)
+            tick(now=EIGHT)
 
     def test_renews_many_in_as_many_queries_as_one(
         self, source, anna, django_assert_max_num_queries
@@ -190,7 +190,7 @@ class TestTheClock:
         for _ in range(20):
             set_hours(serve(source), shifts=office(), now=EIGHT)
         with django_assert_max_num_queries(8):
-            assert tick(SIX_PM).renewed == 21
+            assert tick(now=SIX_PM).renewed == 21
 
     def test_can_be_run_by_hand(self, source, anna, capsys):
         arrive(source, now=EIGHT)
@@ -255,7 +255,7 @@ class TestTheInvariants:
     def test_do_not_allow_to_wait_beside_somebody_on_shift(self, source, anna):
         arrive(source, now=EIGHT)
         assert self.broken(NINE + 60 * SECOND) == ["I3"]
-        tick(NINE)
+        tick(now=NINE)
         assert self.broken(NINE + 60 * SECOND) == []
 
     def test_do_not_allow_a_choice_of_somebody_passed_over(self, source, anna):

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from operators.schedule import DaysOff, Shift, Span, working_span
+from operators.tests.wall_clock import works
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 BERLIN, MOSCOW = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/Moscow")
@@ -15,26 +16,6 @@ BERLIN, MOSCOW = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/Moscow")
 ZONES = ["Europe/Moscow", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
 ZONES += ["Africa/Cairo", "America/Santiago", "Africa/Casablanca", "Asia/Kathmandu", "UTC"]
 OFFICE = [Shift(weekday, time(9), time(18)) for weekday in range(5)]
-
-
-def works(moment, shifts, days_off, zone):
-    """What the clock on the wall says, written a second time."""
-    wall = moment.astimezone(zone)
-    today, clock = wall.date(), wall.time()
-    if any(off.first <= today <= off.last for off in days_off):
-        return False
-    yesterday = (today.weekday() - 1) % 7
-    return not shifts or any(
-        (each.weekday == today.weekday() and each.starts <= clock < each.ends)
-        or (
-            each.ends <= each.starts
-            and (
-                (each.weekday == today.weekday() and clock >= each.starts)
-                or (each.weekday == yesterday and clock < each.ends)
-            )
-        )
-        for each in shifts
-    )
 
 
 minutes = st.integers(0, 1439).map(lambda each: time(each // 60, each % 60))
