@@ -1,4 +1,6 @@
-"""What time alone brings about: shifts end and begin, and somebody who waits can be answered."""
+"""What time alone brings about: shifts end and begin, who waits can be answered, and who was not
+answered in time goes to somebody else.
+"""
 
 from dataclasses import dataclass
 from typing import Unpack
@@ -6,9 +8,10 @@ from typing import Unpack
 from django.utils import timezone
 
 from contacts.availability import Availability
-from contacts.handout import How
+from contacts.handout import BATCH, How
 from contacts.selectors import queues
 from contacts.staffing import fill_waiting
+from contacts.timeouts import hand_on, overdue
 from crm_project.actor import Actor
 from operators.services import renew_shifts
 from sources.models import Source
@@ -20,10 +23,13 @@ SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """How many shifts were renewed, how many waiting contacts were handed out."""
+    """How many shifts were renewed, how many waiting contacts handed out, and how many that were
+    not taken in time handed on or marked.
+    """
 
     renewed: int
     handed: int
+    late: int
 
 
 def tick(**how: Unpack[How]) -> Ticked:
@@ -39,4 +45,7 @@ def tick(**how: Unpack[How]) -> Ticked:
     # Only looked at here, so that full queues make nobody wait for our locks.
     moving = Availability(waiting, now=moment).with_room(waiting)
     found = Source.objects.filter(pk__in=moving)
-    return Ticked(renewed, fill_waiting(found, **how) if moving else 0)
+    handed = fill_waiting(found, **how) if moving else 0
+    due = overdue(Source.objects.all(), now=moment).values_list("pk", flat=True)
+    late = sum(hand_on(pk, **how) is not None for pk in list(due[:BATCH]))
+    return Ticked(renewed, handed, late)

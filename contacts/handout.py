@@ -32,6 +32,8 @@ class How(TypedDict, total=False):
     actor: Actor
 
 
+# What changes in a contact when somebody else gets it.
+CHANGING_HANDS = ["operator", "assigned_at", "waiting_since", "handovers", "escalated_at"]
 # So many waiting contacts go out in one transaction; the rest follows in the next.
 BATCH = 100
 
@@ -105,7 +107,7 @@ class Handout:
         """Make the operator the one who has the contact from now on; None: it waits.
 
         Whom the contact names until now gives up the place; `previous` names instead who had it
-        when it was closed, without a place.
+        when it was closed, without a place. Except by a timeout, its handovers are counted anew.
         """
         if contact.operator_id:
             self.available.free(contact.operator_id)
@@ -113,6 +115,8 @@ class Handout:
         contact.operator = operator
         contact.assigned_at = self.now if operator else None
         contact.waiting_since = None if operator else contact.waiting_since or self.now
+        contact.handovers = contact.handovers + 1 if kind == Kind.TIMEOUT else 0
+        contact.escalated_at = None
         if operator:
             self.available.give(operator.pk)
             self._remember(contact, operator)
@@ -197,6 +201,8 @@ class Handout:
                 operator=operator_id,
                 assigned_at=self.now if operator_id else None,
                 waiting_since=None if operator_id else self.now,
+                handovers=0,
+                escalated_at=None,
             )
         DecisionRecord.objects.bulk_create(self._records)
         self._records.clear()

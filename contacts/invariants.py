@@ -158,7 +158,7 @@ def nobody_waits_in_vain(rows: Rows) -> list[str]:
 
 def choices_replay(rows: Rows) -> list[str]:
     """I4: whoever was chosen by the rules was among the candidates, neither passed over nor the
-    one whose contacts were released, and would be chosen again.
+    one from whom the contact was taken, and would be chosen again.
     """
 
     def holds(record: Record) -> bool:
@@ -166,7 +166,7 @@ def choices_replay(rows: Rows) -> list[str]:
             return True
         chosen = record.operator_id
         passed_over = {each["operator_id"] for each in record.skipped}
-        if record.kind == Kind.RELEASE:
+        if record.kind in {Kind.RELEASE, Kind.TIMEOUT}:
             passed_over.add(record.previous_operator_id)
         if record.chosen() is None or chosen in passed_over:
             return False

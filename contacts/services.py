@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts.distribution import Decision, weigh
-from contacts.handout import Handout, How
+from contacts.handout import CHANGING_HANDS, Handout, How
 from contacts.history import Kind
 from contacts.locks import StaleError, lock_for_parking, lock_operators, settled
 from contacts.models import Contact
@@ -158,7 +158,7 @@ def change_status(
     closing = status == Contact.Status.CLOSED
 
     def reach(contact: Contact) -> Reach:
-        own = _own(contact)
+        own = holder_of(contact)
         if contact.is_open and closing:
             return Reach(own, queues=queues_of(own))
         if not contact.is_open and not closing:
@@ -171,12 +171,12 @@ def change_status(
             _close(contact, handout)
         elif not was_open and not closing:
             _reopen(contact, handout)
-        contact.save(
-            update_fields=["status", "closed_at", "operator", "assigned_at", "waiting_since"]
-        )
+        if status != Contact.Status.NEW:
+            contact.handovers, contact.escalated_at = 0, None
+        contact.save(update_fields=["status", "closed_at", *CHANGING_HANDS])
         return contact
 
-    return _with_contact(contact_id, reach, change, **how)
+    return with_contact(contact_id, reach, change, **how)
 
 
 def reassign_contact(
@@ -196,7 +196,7 @@ def reassign_contact(
     """
 
     def reach(contact: Contact) -> Reach:
-        own = _own(contact)
+        own = holder_of(contact)
         if operator_id is None:
             return Reach(own, source=contact.source_id, queues=queues_of(own))
         return Reach(own | {operator_id}, queues=queues_of(own))
@@ -209,13 +209,13 @@ def reassign_contact(
             decision = _to_another(contact, handout)
         else:
             decision = _to_chosen(contact, handout, operator_id, force=force)
-        contact.save(update_fields=["operator", "assigned_at", "waiting_since"])
+        contact.save(update_fields=CHANGING_HANDS)
         return Reassignment(contact, decision, moved=contact.operator_id != before)
 
-    return _with_contact(contact_id, reach, reassign, **how)
+    return with_contact(contact_id, reach, reassign, **how)
 
 
-def _with_contact(
+def with_contact(
     contact_id: int,
     reach: Callable[[Contact], Reach],
     work: Callable[[Handout, Contact], Result],
@@ -251,7 +251,7 @@ def _with_contact(
     return settled(attempt)
 
 
-def _own(contact: Contact) -> frozenset[int]:
+def holder_of(contact: Contact) -> frozenset[int]:
     return frozenset([contact.operator_id] if contact.operator_id else [])
 
 
@@ -276,7 +276,7 @@ def _reopen(contact: Contact, handout: Handout) -> None:
 def _to_another(contact: Contact, handout: Handout) -> Decision:
     before = contact.operator_id
     keeper = handout.available.assigned(contact.source, before)
-    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=_own(contact))
+    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=holder_of(contact))
     if decision.chosen:
         operator = handout.available.locked[decision.chosen.operator_id]
         handout.put(contact, operator, decision, kind=Kind.REASSIGN)

@@ -35,6 +35,17 @@ def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
     return f"{text} ({reasons})" if reasons else f"{text} ({_('nobody is assigned to the source')})"
 
 
+def explain_timeout(contact: Contact, decision: Decision) -> str:
+    """What became of a contact that was not taken in time."""
+    if decision.chosen:
+        return f"{_('It was not taken in time.')} {_assigned(decision, decision.chosen)}"
+    if contact.handovers >= contact.source.response_handovers:
+        return _("It was not taken in time and handed on often enough: marked for the team lead.")
+    reasons = "; ".join(_passed_over(each) for each in decision.skipped)
+    text = _("It was not taken in time and nobody else is available: marked for the team lead.")
+    return f"{text} ({reasons})" if reasons else text
+
+
 def strategy_name(strategy: str) -> str:
     """What people call a strategy; its own name where it has no other."""
     names = {

@@ -13,13 +13,33 @@ from contacts.preview import serving
 from contacts.serializers import CandidateSerializer, SkippedSerializer
 from crm_project.api.fields import IntegerField, ModelSerializer, OptionalTextField
 from crm_project.api.filters import LARGEST_ID
-from sources.models import LEAST_WEIGHT, MOST_WEIGHT, Assignment, Source
+from sources.models import (
+    LEAST_WEIGHT,
+    LONGEST_RESPONSE,
+    MOST_HANDOVERS,
+    MOST_WEIGHT,
+    Assignment,
+    Source,
+)
 
 
 class SourceSerializer(ModelSerializer):
     description = OptionalTextField(max_length=2000, trim_whitespace=False)
 
     strategy = serializers.ChoiceField(choices=list(STRATEGIES), required=False)
+    response_minutes = IntegerField(
+        min_value=1,
+        max_value=LONGEST_RESPONSE,
+        required=False,
+        allow_null=True,
+        help_text="A new contact that is not taken in time goes to somebody else; null: no limit.",
+    )
+    response_handovers = IntegerField(
+        min_value=0,
+        max_value=MOST_HANDOVERS,
+        required=False,
+        help_text="So many times at most; then the contact is marked for the team lead.",
+    )
 
     class Meta:
         model = Source
@@ -32,6 +52,8 @@ class SourceSerializer(ModelSerializer):
             "auto_assign_waiting",
             "sticky",
             "strategy",
+            "response_minutes",
+            "response_handovers",
             "created_at",
         ]
         extra_kwargs = {"code": {"trim_whitespace": False}}

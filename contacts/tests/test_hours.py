@@ -140,10 +140,10 @@ class TestOutsideThem:
 class TestTheClock:
     def test_hands_out_what_waits_when_a_shift_begins_and_not_before(self, source, anna):
         contact, _ = arrive(source, now=EIGHT)
-        assert tick(now=NINE - SECOND) == Ticked(renewed=0, handed=0)
-        assert tick(now=NINE) == Ticked(renewed=0, handed=1)
+        assert tick(now=NINE - SECOND) == Ticked(renewed=0, handed=0, late=0)
+        assert tick(now=NINE) == Ticked(renewed=0, handed=1, late=0)
         assert owner(contact) == anna
-        assert tick(now=NINE) == Ticked(renewed=0, handed=0)
+        assert tick(now=NINE) == Ticked(renewed=0, handed=0, late=0)
         record = contact.decisions.get(kind="waiting")
         assert (record.actor_type, record.actor_name, record.created_at) == (
             "system",
@@ -162,7 +162,7 @@ class TestTheClock:
     def test_makes_up_for_ticks_that_were_missed(self, source, anna):
         contact, _ = arrive(source, now=EIGHT)
         # The service was down from Thursday to Monday, half past nine.
-        assert tick(now=NINE + timedelta(days=4, minutes=30)) == Ticked(renewed=1, handed=1)
+        assert tick(now=NINE + timedelta(days=4, minutes=30)) == Ticked(renewed=1, handed=1, late=0)
         assert owner(contact) == anna
 
     def test_lets_a_queue_alone_that_is_not_to_move_by_itself(self, source, anna):
@@ -178,10 +178,10 @@ class TestTheClock:
         for _ in range(20):
             full = AssignmentFactory(source=source, operator__max_active_contacts=1).operator
             ContactFactory(operator=full)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             tick(now=EIGHT)
         ContactFactory(source=source)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             tick(now=EIGHT)
 
     def test_renews_many_in_as_many_queries_as_one(
@@ -189,14 +189,17 @@ class TestTheClock:
     ):
         for _ in range(20):
             set_hours(serve(source), shifts=office(), now=EIGHT)
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(9):
             assert tick(now=SIX_PM).renewed == 21
 
     def test_can_be_run_by_hand(self, source, anna, capsys):
         arrive(source, now=EIGHT)
         with time_machine.travel(NINE, tick=False):
             call_command("tick")
-        assert capsys.readouterr().out == "Shifts renewed: 0. Contacts handed out: 1.\n"
+        assert (
+            capsys.readouterr().out
+            == "Shifts renewed: 0. Contacts handed out: 1. Not taken in time: 0.\n"
+        )
 
 
 class TestChangingThem:
