@@ -7,20 +7,54 @@ from django import forms
 from django.conf import settings
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from contacts.staffing import change_hours
 from crm_project.api.access import actor_of
 from operators.models import DayOff, Shift
 
+# What a row may stand for beside one weekday.
+SEVERAL = {"workdays": range(5), "daily": range(7)}
 
-class ShiftInline(TabularInline):
-    model = Shift
-    fields = ["weekday", "starts", "ends"]
-    extra = 0
-    hide_title = True
+
+def picker(
+    widget: type[forms.TimeInput] | type[forms.DateInput], kind: str, form: str
+) -> forms.Widget:
+    """The browser's own: made for thumbs, and without the admin's notes on the server's time."""
+    return widget(format=form, attrs={"type": kind, "class": " ".join(INPUT_CLASSES)})
+
+
+class ShiftForm(forms.ModelForm):
+    """The same hours may be given to several days at once."""
+
+    weekday = forms.ChoiceField(
+        label=_("Weekday"),
+        choices=[
+            ("", "---------"),
+            ("workdays", _("Monday to Friday")),
+            ("daily", _("Every day")),
+            *WEEKDAYS.items(),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    class Meta:
+        model = Shift
+        fields = ["weekday", "starts", "ends"]
+        widgets = {name: picker(forms.TimeInput, "time", "%H:%M") for name in ("starts", "ends")}
+
+    def clean_weekday(self) -> int:
+        chosen = self.cleaned_data["weekday"]
+        self.days = SEVERAL.get(chosen) or [int(chosen)]
+        return self.days[0]
+
+    def rows(self) -> dict[Any, Shift]:
+        """A shift for each of the days, by what there may be only one of."""
+        starts, ends = self.instance.starts, self.instance.ends
+        return {(day, starts): Shift(weekday=day, starts=starts, ends=ends) for day in self.days}
 
 
 class DayOffForm(forms.ModelForm):
@@ -29,6 +63,9 @@ class DayOffForm(forms.ModelForm):
     class Meta:
         model = DayOff
         fields = ["first_day", "last_day", "note"]
+        widgets = {
+            name: picker(forms.DateInput, "date", "%Y-%m-%d") for name in ("first_day", "last_day")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,12 +74,23 @@ class DayOffForm(forms.ModelForm):
     def clean_last_day(self) -> Any:
         return self.cleaned_data["last_day"] or self.cleaned_data.get("first_day")
 
+    def rows(self) -> dict[Any, DayOff]:
+        return {self.prefix: self.instance}
 
-class DayOffInline(TabularInline):
-    model = DayOff
-    form = DayOffForm
+
+class HoursInline(TabularInline):
     extra = 0
     hide_title = True
+
+
+class ShiftInline(HoursInline):
+    model = Shift
+    form = ShiftForm
+
+
+class DayOffInline(HoursInline):
+    model = DayOff
+    form = DayOffForm
 
 
 class HoursMixin(ModelAdmin):
@@ -74,8 +122,12 @@ class HoursMixin(ModelAdmin):
 
 
 def _rows(formset: Any) -> list[Model]:
-    """What the formset shows, without what is to be deleted and the forms left empty."""
-    forms = set(formset.initial_forms) | {
-        each for each in formset.extra_forms if each.has_changed()
-    }
-    return [each.instance for each in forms - set(formset.deleted_forms)]
+    """What the formset shows, without what is to be deleted and the forms left empty; of two
+    shifts that begin at the same time the lower one.
+    """
+    forms = [*formset.initial_forms, *(each for each in formset.extra_forms if each.has_changed())]
+    rows: dict[Any, Model] = {}
+    for form in forms:
+        if form not in formset.deleted_forms:
+            rows |= form.rows()
+    return list(rows.values())

@@ -56,6 +56,16 @@ def test_what_is_written_there_decides_who_works(admin):
     assert anna.shift_starts_at == datetime(2026, 12, 3, 4, tzinfo=UTC)
 
 
+def test_one_row_may_stand_for_several_days_and_a_lower_one_for_an_exception(admin):
+    anna = OperatorFactory()
+    friday = shift(4, "09:00", "16:00")
+    save(admin, anna, shifts=[shift("workdays", "09:00", "18:00"), friday])
+    hours = [(each.weekday, each.ends.hour) for each in anna.shifts.all()]
+    assert hours == [(0, 18), (1, 18), (2, 18), (3, 18), (4, 16)]
+    save(admin, OperatorFactory(), shifts=[shift("daily", "22:00", "06:00")])
+    assert Shift.objects.exclude(operator=anna).count() == 7
+
+
 def test_a_shift_that_runs_already_takes_what_waits(admin):
     source = SourceFactory()
     anna = set_hours(serve(source), shifts=[Shift(weekday=3, starts=time(9), ends=time(18))])
@@ -105,4 +115,6 @@ def test_hours_that_are_not_touched_write_nothing(admin, django_assert_max_num_q
     anna = OperatorFactory()
     with django_assert_max_num_queries(20) as asked:
         save(admin, anna)
-    assert not [each for each in asked if "UPDATE" in each["sql"] and "shift" in each["sql"]]
+    assert not [
+        each for each in asked if each["sql"].startswith("UPDATE") and "shift" in each["sql"]
+    ]
