@@ -35,6 +35,8 @@ class Channel:
     auto: bool = True
     sticky: bool = False
     strategy: str = "weighted_random"
+    minutes: int | None = None
+    handovers: int = 2
 
 
 @dataclass
@@ -48,6 +50,13 @@ class Case:
     operator: int | None = None
     assigned: datetime | None = None
     waiting: datetime | None = None
+    handovers: int = 0
+    escalated: datetime | None = None
+    # From whom it was taken since the handovers are counted.
+    had: set[int] = field(default_factory=set, compare=False)
+
+    def begin_anew(self):
+        self.handovers, self.escalated, self.had = 0, None, set()
 
     @property
     def is_open(self):
@@ -84,9 +93,21 @@ class Ledger:
     def serving(self, source):
         return sorted(operator for operator, other in self.weights if other == source)
 
-    def free(self, source, exclude=None):
+    def free(self, source, exclude=()):
         """Who could take a contact of the source at this moment."""
-        return [each for each in self.serving(source) if each != exclude and self.has_room(each)]
+        serving = self.serving(source)
+        return [each for each in serving if each not in exclude and self.has_room(each)]
+
+    def overdue(self):
+        """Ids of those who should have been taken by now, the latest first."""
+        late = [
+            (case.assigned, pk)
+            for pk, case in self.cases.items()
+            if case.status == "new" and case.operator and not case.escalated
+            if (minutes := self.channels[case.source].minutes)
+            and case.assigned + timedelta(minutes=minutes) <= self.now
+        ]
+        return [pk for _, pk in sorted(late)]
 
     def queue(self, *sources):
         """Ids of those who wait, whose turn is first before the others."""
@@ -117,6 +138,7 @@ class Ledger:
 
     def closed(self, pk):
         self.cases[pk].status, self.cases[pk].waiting = "closed", None
+        self.cases[pk].begin_anew()
 
     def read_decisions(self, expected=()):
         """Enter the decisions made since the last time, each judged by what was so before it.
@@ -147,6 +169,9 @@ class Ledger:
             self._give(case, record.operator_id)
             return
         assert not record.forced
+        if kind == "timeout":
+            self._hand_on(record, case)
+            return
         if kind == "waiting":
             self._judge_the_turn(record)
         chosen = self._choice(record, case)
@@ -163,6 +188,23 @@ class Ledger:
         case.operator = operator
         case.assigned = self.now if operator else None
         case.waiting = None if operator else case.waiting or self.now
+        case.begin_anew()
+
+    def _hand_on(self, record, case):
+        """To somebody who did not have it, often enough, then it stays and is marked."""
+        assert record.contact_id in self.overdue()
+        previous, had = case.operator, case.had | {case.operator}
+        often_enough = case.handovers >= self.channels[case.source].handovers
+        if often_enough:
+            assert (record.candidates, record.skipped, record.draw) == ([], [], None)
+        chosen = None if often_enough else self._choice(record, case)
+        assert record.operator_id == (chosen or previous)
+        if chosen:
+            count = case.handovers + 1
+            self._give(case, chosen)
+            case.handovers, case.had = count, had
+        else:
+            case.escalated = self.now
 
     def _may_keep(self, case):
         return self.people[case.operator].active and (case.operator, case.source) in self.weights
@@ -189,7 +231,9 @@ class Ledger:
         """Who has to get it; None: it waits, or stays. Compares all that was recorded."""
         channel, source, kind = self.channels[case.source], case.source, record.kind
         before = case.operator
-        exclude = before if kind in {"reassign", "release"} else None
+        exclude = {before} if kind in {"reassign", "release", "timeout"} else set()
+        if kind == "timeout":
+            exclude |= case.had
         free = self.free(source, exclude)
         blocked = kind != "waiting" and channel.auto and bool(self.queue(source))
         if kind == "reopen" and before in free and not blocked:
@@ -223,7 +267,7 @@ class Ledger:
         ]
         reasons = {each["operator_id"]: each["reason"] for each in record.skipped}
         assert reasons == {
-            each: "excluded" if each == exclude else self._why_not(each)
+            each: "excluded" if each in exclude else self._why_not(each)
             for each in self.serving(source)
             if each not in free
         }
@@ -263,11 +307,11 @@ class Ledger:
     def compare_with_the_database(self):
         names = ("source", "lead__external_id", "created_at", "status", "operator", "assigned_at")
         rows = Contact.objects.order_by("pk").values_list(
-            "pk", *names, "waiting_since", "closed_at"
+            "pk", *names, "waiting_since", "handovers", "escalated_at", "closed_at"
         )
         found = {pk: Case(*rest) for pk, *rest, _ in rows}
         assert found == self.cases, "nothing is lost, and everybody has what was decided"
-        for *_, status, _, _, _, closed_at in rows:
+        for *_, status, _, _, _, _, _, closed_at in rows:
             assert (status == "closed") == (closed_at is not None), "I5"
         leads = sorted(Lead.objects.values_list("external_id", flat=True))
         assert leads == sorted({case.lead for case in self.cases.values()}), "I6"

@@ -88,7 +88,8 @@ OPERATIONS = {
     "dismiss": (1, {"operator": WHICH}),
     "fill": (1, {"switched_off": FLAGS}),
     "change_hours": (3, {"operator": WHICH, "hours": ["none", "day", "night"], "off": RARELY}),
-    "tick": (3, {"hours": [0, 1, 7, 15]}),
+    "tick": (4, {"minutes": [0, 1, 5, 60, 420, 900]}),
+    "hurry": (2, {"source": WHICH, "minutes": [None, 1, 60], "handovers": range(3)}),
 }
 NAMES = [name for name, (times, _) in OPERATIONS.items() for _ in range(times)]
 # Who dies after the first of several transactions leaves the rest to whoever comes next.
@@ -315,6 +316,8 @@ class History(RuleBasedStateMachine):
         change_status(pk, status=status, **self.how)
         self.books.read_decisions([(pk, "reopen")] if reopened else [])
         case.status = status
+        if status != "new":
+            case.begin_anew()
 
     def close(self, contact):
         """One that somebody answers, if there is one: that makes room."""
@@ -403,11 +406,17 @@ class History(RuleBasedStateMachine):
         assert handed == self.books.read_decisions()
         self.books.at_rest = True
 
-    def tick(self, hours):
-        self.books.pass_time(3600 * hours)
+    def tick(self, minutes):
+        self.books.pass_time(60 * minutes)
+        expected = [(pk, "timeout") for pk in self.books.overdue()]
         done = tick(**self.how)
-        assert done.handed == self.books.read_decisions()
+        assert done.late == len(expected)
+        self.books.read_decisions(expected)
         self.books.at_rest = True
+
+    def hurry(self, source, minutes, handovers):
+        channel = self.change_source(source, response_minutes=minutes, response_handovers=handovers)
+        channel.minutes, channel.handovers = minutes, handovers
 
 
 @pytest.mark.django_db
