@@ -16,9 +16,10 @@ from contacts.selectors import with_load
 from contacts.services import change_status, reassign_contact
 from contacts.staffing import change_hours, change_operator
 from contacts.tests.factories import ContactFactory
-from contacts.tests.scenes import arrive, owner, serve
+from contacts.tests.scenes import arrive, load, owner, serve
 from contacts.waiting import Cause, causes
 from contacts.wording import explain
+from crm_project.testing.threads import at_once
 from operators.models import DayOff, Operator, Shift, on_shift
 from operators.services import set_hours
 from sources.tests.factories import AssignmentFactory, SourceFactory
@@ -305,3 +306,36 @@ class TestTheApi:
 def test_the_load_is_counted_whatever_the_hours(source, anna):
     ContactFactory(source=source, operator=anna)
     assert with_load(Operator.objects.all()).get().current_load == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+class TestAtTheSameMoment:
+    def test_ticks_of_many_workers_hand_out_and_renew_once(self, source, anna):
+        Operator.objects.update(max_active_contacts=5)
+        for number in range(12):
+            arrive(source, f"lead:{number}", now=EIGHT)
+        later = NINE + timedelta(days=1)
+        done, errors = at_once([lambda: tick(now=later)] * 8, 8)
+        assert errors == []
+        assert sum(each.handed for each in done) == load(anna) == 5
+        anna.refresh_from_db()
+        assert anna.shift_starts_at == later
+
+    def test_a_renewal_and_a_change_of_hours_leave_what_the_rows_say(self, source, anna):
+        others = [set_hours(serve(source), shifts=office(), now=EIGHT) for _ in range(3)]
+        calls = []
+        for number in range(20):
+            one = others[number % 3]
+            hours = office(8 + number % 4)
+            calls += [
+                lambda: tick(now=SIX_PM),
+                lambda o=one, h=hours: change_hours(o, shifts=h, now=EIGHT),
+            ]
+        _, errors = at_once(calls, 8)
+        assert errors == []
+        tick(now=SIX_PM)
+        for each in others:
+            each.refresh_from_db()
+            begins = each.shifts.get(weekday=4).starts
+            assert each.shift_starts_at.astimezone(each.zone).time() == begins
