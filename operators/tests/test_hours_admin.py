@@ -47,7 +47,7 @@ def shift(weekday, starts, ends, **more):
 def test_what_is_written_there_decides_who_works(admin):
     source = SourceFactory()
     anna = serve(source)
-    days = [{"first_day": "26.11.2026", "last_day": "", "note": "врач"}]
+    days = [{"first_day": "2026-11-26", "last_day": "", "note": "врач"}]
     response = save(admin, anna, shifts=[shift(3, "07:00", "16:00")], days_off=days)
     assert response.status_code == 302
     assert Shift.objects.get().ends == time(16)
