@@ -44,3 +44,18 @@ def when_ready(server: Any) -> None:
         f"Ctrl-C — остановить / to stop",
         flush=True,
     )
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let each worker's clock tick: what time brings about happens without a program beside us."""
+    from contacts.clock import SECONDS, tick
+    from crm_project.repeating import Repeating
+
+    worker.clock = Repeating(tick, seconds=SECONDS)
+    worker.clock.start()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Let a tick under way come to its end."""
+    if clock := getattr(worker, "clock", None):
+        clock.stop(patience=5)

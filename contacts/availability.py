@@ -2,6 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.utils import timezone
 
 from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, sort_out, weigh
 from contacts.models import OPEN, Contact
@@ -15,12 +18,18 @@ class Availability:
     """The operators of some sources with their loads, what was given here included."""
 
     def __init__(
-        self, sources: Collection[int], *, locked: dict[int, Operator] | None = None
+        self,
+        sources: Collection[int],
+        *,
+        locked: dict[int, Operator] | None = None,
+        now: datetime | None = None,
     ) -> None:
         """Read weights and loads now. `locked` None: only to look, else only these may be chosen:
-        somebody assigned since the locks were taken is not ours to choose.
+        somebody assigned since the locks were taken is not ours to choose. `now` is the moment for
+        working hours, the present one where it is None.
         """
         self.locked = locked or {}
+        self.now = now or timezone.now()
         self.rotations = Rotations()
         self._by_source: dict[int, list[Candidate]] = {pk: [] for pk in sources}
         self._hands_out: dict[int, bool] = {}
@@ -30,17 +39,18 @@ class Availability:
             return
         for row in assignments_with_load(sources):
             if locked is None or row.operator_id in locked:
-                self._by_source[row.source_id].append(as_candidate(row))
+                self._by_source[row.source_id].append(as_candidate(row, now=self.now))
                 self._hands_out[row.source_id] = row.hands_out  # type: ignore[attr-defined]  # annotated
                 if row.hands_out and row.has_queue:  # type: ignore[attr-defined]  # annotated
                     self._with_queue.add(row.source_id)
 
     def candidates(self, source: Source) -> list[Candidate]:
         """The source's operators with their loads as of now."""
-        return [
-            each.loaded(self._given[each.operator_id]) if self._given[each.operator_id] else each
-            for each in self._by_source[source.pk]
-        ]
+        return [self._as_of_now(each) for each in self._by_source[source.pk]]
+
+    def _as_of_now(self, read: Candidate) -> Candidate:
+        given = self._given[read.operator_id]
+        return read.loaded(given) if given else read
 
     def assigned(self, source: Source, operator_id: int | None) -> Candidate | None:
         """The operator as one of the source's; None if not assigned to it."""
@@ -57,10 +67,7 @@ class Availability:
         return [
             pk
             for pk in sources
-            if any(
-                each.is_active and each.load + self._given[each.operator_id] < each.limit
-                for each in self._by_source[pk]
-            )
+            if any(not self._as_of_now(each).unavailable() for each in self._by_source[pk])
         ]
 
     def hands_out(self, source: Source) -> bool:
@@ -76,7 +83,7 @@ class Availability:
         self._with_queue.difference_update(sources)
 
     def weigh(
-        self, source: Source, *, exclude: int | None = None, preferred: int | None = None
+        self, source: Source, *, exclude: Collection[int] = (), preferred: int | None = None
     ) -> Decision:
         """With what odds each of the source's operators would get a contact now."""
         candidates, skipped = sort_out(self.candidates(source), exclude=exclude)

@@ -6,8 +6,9 @@ one, add a function and a line.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from itertools import accumulate
 
@@ -16,6 +17,7 @@ class Reason(StrEnum):
     """Why an operator of the source was passed over."""
 
     INACTIVE = "inactive"
+    OFF_HOURS = "off_hours"
     FULL = "full"
     EXCLUDED = "excluded"
 
@@ -25,7 +27,8 @@ class Candidate:
     """An operator assigned to the source, as he or she stood before the decision.
 
     `turns` are the contacts got in the present cycle of a smooth rotation among the same
-    candidates; 0 where there is none.
+    candidates; 0 where there is none. `on_shift`: is it within the working hours? `back_at` is
+    when it will be, None where it is or that is not known.
     """
 
     operator_id: int
@@ -34,6 +37,8 @@ class Candidate:
     load: int
     limit: int
     is_active: bool = True
+    on_shift: bool = True
+    back_at: datetime | None = None
     turns: int = 0
 
     def loaded(self, contacts: int) -> "Candidate":
@@ -44,6 +49,8 @@ class Candidate:
         """Why this operator can take nothing now; None means that he or she can."""
         if not self.is_active:
             return Reason.INACTIVE
+        if not self.on_shift:
+            return Reason.OFF_HOURS
         if self.load >= self.limit:
             return Reason.FULL
         return None
@@ -119,15 +126,15 @@ def pick(odds: Sequence[int], draw: float) -> int:
 
 
 def sort_out(
-    operators: Sequence[Candidate], *, exclude: int | None = None
+    operators: Sequence[Candidate], *, exclude: Collection[int] = ()
 ) -> tuple[list[Candidate], list[Skipped]]:
     """Part those who can take a contact from those who cannot.
 
-    `exclude` is the id of an operator who must not get it; None excludes nobody.
+    `exclude` are the ids of operators who must not get it.
     """
     candidates, skipped = [], []
     for operator in operators:
-        excluded = Reason.EXCLUDED if operator.operator_id == exclude else None
+        excluded = Reason.EXCLUDED if operator.operator_id in exclude else None
         if reason := excluded or operator.unavailable():
             skipped.append(Skipped(operator, reason))
         else:

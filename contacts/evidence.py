@@ -58,9 +58,11 @@ class Record(NamedTuple):
     def is_by_rules(self) -> bool:
         """Did the rules of the source give the contact to somebody?
 
-        A reassignment that finds nobody else can name the operator with whom the contact stays.
+        A reassignment or timeout that finds nobody else can name the operator with whom the
+        contact stays.
         """
-        stays = self.kind == Kind.REASSIGN and self.operator_id == self.previous_operator_id
+        kept = self.operator_id == self.previous_operator_id
+        stays = kept and self.kind in {Kind.REASSIGN, Kind.TIMEOUT}
         return bool(self.strategy and self.operator_id and not stays)
 
     def chosen(self) -> dict[str, Any] | None:

@@ -18,6 +18,9 @@ class ContactFilter(django_filters.FilterSet):
     operator_id = IdFilter()
     lead_id = IdFilter(method="filter_lead", help_text="Also of one that has been merged into it.")
     waiting = BooleanFilter(method="filter_waiting", help_text="Open and without operator.")
+    escalated = BooleanFilter(
+        method="filter_escalated", help_text="Not taken in time, and marked for the team lead."
+    )
     created_after = MomentFilter(
         field_name="created_at", lookup_expr="gte", help_text="ISO 8601; this moment included."
     )
@@ -40,6 +43,11 @@ class ContactFilter(django_filters.FilterSet):
         self, contacts: QuerySet[Contact], name: str, value: bool
     ) -> QuerySet[Contact]:
         return contacts.filter(WAITING if value else ~WAITING)
+
+    def filter_escalated(
+        self, contacts: QuerySet[Contact], name: str, value: bool
+    ) -> QuerySet[Contact]:
+        return contacts.filter(escalated_at__isnull=not value)
 
     def filter_search(
         self, contacts: QuerySet[Contact], name: str, value: str

@@ -32,6 +32,8 @@ class How(TypedDict, total=False):
     actor: Actor
 
 
+# What changes in a contact when somebody else gets it.
+CHANGING_HANDS = ["operator", "assigned_at", "waiting_since", "handovers", "escalated_at"]
 # So many waiting contacts go out in one transaction; the rest follows in the next.
 BATCH = 100
 
@@ -42,10 +44,13 @@ class Handout:
     Nothing is in the database before `write`.
     """
 
-    def __init__(self, available: Availability, **how: Unpack[How]) -> None:
-        self.available = available
-        self.draw = how.get("draw", random.random)
+    def __init__(
+        self, sources: Collection[int], *, locked: dict[int, Operator], **how: Unpack[How]
+    ) -> None:
+        """Hand out in these sources; who serves them is `locked`."""
         self.now = how.get("now") or timezone.now()
+        self.available = Availability(sources, locked=locked, now=self.now)
+        self.draw = how.get("draw", random.random)
         self.actor = how.get("actor", SYSTEM)
         self._records: list[DecisionRecord] = []
         self._latest: dict[int, Latest | None] = {}
@@ -56,11 +61,11 @@ class Handout:
         if leads:
             self._latest |= dict.fromkeys(leads) | latest_of_leads(leads)
 
-    def decide(self, contact: Contact, *, kind: Kind, exclude: int | None = None) -> Decision:
+    def decide(self, contact: Contact, *, kind: Kind, exclude: Collection[int] = ()) -> Decision:
         """Decide by the rules of its source who gets the contact; nobody, and it has to wait.
 
-        Nobody gets it, either, before those who wait in the source already. `exclude` is the id
-        of an operator who must not get it.
+        Nobody gets it, either, before those who wait in the source already. `exclude` are the
+        ids of operators who must not get it.
         """
         source = contact.source
         latest = self._latest.get(contact.lead_id) if source.sticky else None
@@ -79,7 +84,7 @@ class Handout:
         contact: Contact,
         *,
         kind: Kind,
-        exclude: int | None = None,
+        exclude: Collection[int] = (),
         previous: int | None = None,
     ) -> Decision:
         """Decide who gets the contact, and put that into it."""
@@ -102,7 +107,7 @@ class Handout:
         """Make the operator the one who has the contact from now on; None: it waits.
 
         Whom the contact names until now gives up the place; `previous` names instead who had it
-        when it was closed, without a place.
+        when it was closed, without a place. Except by a timeout, its handovers are counted anew.
         """
         if contact.operator_id:
             self.available.free(contact.operator_id)
@@ -110,6 +115,8 @@ class Handout:
         contact.operator = operator
         contact.assigned_at = self.now if operator else None
         contact.waiting_since = None if operator else contact.waiting_since or self.now
+        contact.handovers = contact.handovers + 1 if kind == Kind.TIMEOUT else 0
+        contact.escalated_at = None
         if operator:
             self.available.give(operator.pk)
             self._remember(contact, operator)
@@ -194,6 +201,8 @@ class Handout:
                 operator=operator_id,
                 assigned_at=self.now if operator_id else None,
                 waiting_since=None if operator_id else self.now,
+                handovers=0,
+                escalated_at=None,
             )
         DecisionRecord.objects.bulk_create(self._records)
         self._records.clear()

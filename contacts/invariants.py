@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isclose
 
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
 
 from contacts.distribution import STRATEGIES, WEIGHTED_RANDOM
 from contacts.evidence import Record, Rows
@@ -27,6 +28,8 @@ from sources.models import Assignment, Source
 
 # Seconds before what may have been caught between two transactions is looked at again.
 SECOND_LOOK = 1.0
+# Who has come on shift since then may not have been handed what waits yet (`contacts.clock`).
+LATELY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +146,19 @@ def nobody_waits_in_vain(rows: Rows) -> list[str]:
     Of a queue only its oldest is read. A long one goes out in several transactions, each of which
     leaves another oldest behind: seen twice, that is no breach.
     """
-    why = causes([each.source for each in rows.next_ones.values()])
+    sources = [each.source for each in rows.next_ones.values()]
+    now = timezone.now()
+    why, before = causes(sources, now=now), causes(sources, now=now - LATELY)
     return [
         f"contact {each.contact_id} in {each.source.code}"
         for pk, each in rows.next_ones.items()
-        if why[pk] == Cause.IN_TURN
+        if why[pk] == before[pk] == Cause.IN_TURN
     ]
 
 
 def choices_replay(rows: Rows) -> list[str]:
     """I4: whoever was chosen by the rules was among the candidates, neither passed over nor the
-    one whose contacts were released, and would be chosen again.
+    one from whom the contact was taken, and would be chosen again.
     """
 
     def holds(record: Record) -> bool:
@@ -161,7 +166,7 @@ def choices_replay(rows: Rows) -> list[str]:
             return True
         chosen = record.operator_id
         passed_over = {each["operator_id"] for each in record.skipped}
-        if record.kind == Kind.RELEASE:
+        if record.kind in {Kind.RELEASE, Kind.TIMEOUT}:
             passed_over.add(record.previous_operator_id)
         if record.chosen() is None or chosen in passed_over:
             return False

@@ -48,6 +48,10 @@ class Contact(models.Model):
     # Its place in the queue of its source; None while it does not wait.
     waiting_since = models.DateTimeField(_("waiting since"), null=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
+    # How often it went to somebody else because nobody took it in time, up to now.
+    handovers = models.PositiveSmallIntegerField(_("handovers"), default=0, editable=False)
+    # Since when it is a matter for the team lead; None: it is not.
+    escalated_at = models.DateTimeField(_("marked for the team lead"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("contact")
@@ -69,6 +73,18 @@ class Contact(models.Model):
                 fields=["source", "waiting_since", "id"],
                 condition=Q(waiting_since__isnull=False),
                 name="contact_queue",
+            ),
+            # Serves the search for those not taken in time.
+            models.Index(
+                fields=["source", "assigned_at"],
+                condition=Q(status="new", operator__isnull=False, escalated_at__isnull=True),
+                name="contact_untaken",
+            ),
+            # Serves the list of those marked for the team lead.
+            models.Index(
+                fields=["created_at", "id"],
+                condition=Q(escalated_at__isnull=False),
+                name="contact_escalated_newest",
             ),
             # Serve the lists, newest first, by cursor: all, a lead's, a source's, an operator's.
             models.Index(fields=["created_at", "id"], name="contact_by_age"),
@@ -105,6 +121,10 @@ class Contact(models.Model):
                 ),
                 name="contact_waiting_since_iff_waiting",
             ),
+            models.CheckConstraint(
+                condition=Q(escalated_at__isnull=True) | Q(status="new", operator__isnull=False),
+                name="contact_escalated_only_while_untaken",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -118,6 +138,8 @@ class Contact(models.Model):
 OPEN = ~Q(status=Contact.Status.CLOSED)
 # The same as open and without operator, by a constraint.
 WAITING = Q(waiting_since__isnull=False)
+# The same as the condition of the index `contact_untaken`.
+UNTAKEN = Q(status=Contact.Status.NEW, operator__isnull=False, escalated_at__isnull=True)
 
 
 class DecisionRecord(models.Model):
@@ -134,6 +156,7 @@ class DecisionRecord(models.Model):
         REOPEN = "reopen", _("reopened")
         RELEASE = "release", _("released")
         MANUAL = "manual", _("by hand")
+        TIMEOUT = "timeout", _("not taken in time")
 
     contact = models.ForeignKey(
         Contact,
@@ -175,7 +198,15 @@ class DecisionRecord(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(
-                    kind__in=["create", "waiting", "reassign", "reopen", "release", "manual"]
+                    kind__in=[
+                        "create",
+                        "waiting",
+                        "reassign",
+                        "reopen",
+                        "release",
+                        "manual",
+                        "timeout",
+                    ]
                 ),
                 name="decision_kind_is_known",
             ),

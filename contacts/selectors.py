@@ -47,7 +47,7 @@ def assignments_with_load(source_ids: Collection[int]) -> QuerySet[Assignment]:
     )
 
 
-def as_candidate(assignment: Assignment) -> Candidate:
+def as_candidate(assignment: Assignment, *, now: datetime) -> Candidate:
     """A row of `assignments_with_load` as the pure choice knows it."""
     operator = assignment.operator
     return Candidate(
@@ -57,6 +57,8 @@ def as_candidate(assignment: Assignment) -> Candidate:
         load=assignment.load,  # type: ignore[attr-defined]  # annotated
         limit=operator.max_active_contacts,
         is_active=operator.is_active,
+        on_shift=operator.is_on_shift(now),
+        back_at=operator.back_at(now),
     )
 
 

@@ -56,6 +56,7 @@ class ContactSerializer(ModelSerializer):
             "closed_at",
             "waiting_since",
             "waiting_cause",
+            "escalated_at",
         ]
 
     @extend_schema_field(

@@ -13,9 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from contacts.availability import Availability
 from contacts.distribution import Decision, weigh
-from contacts.handout import Handout, How
+from contacts.handout import CHANGING_HANDS, Handout, How
 from contacts.history import Kind
 from contacts.locks import lock_for_parking, lock_operators, settled
 from contacts.models import Contact
@@ -116,9 +115,8 @@ def create_contacts(
         leads = find_or_create_leads(_profiles(inquiries), now=moment)
         sources = {inquiry.source.pk: inquiry.source for inquiry in inquiries}
         locked = lock_operators(sources=sources)
-        available = Availability(sources, locked=locked)
-        handout = Handout(available, **how)
-        handout.fill(available.with_queue(sources))
+        handout = Handout(sources, locked=locked, **how)
+        handout.fill(handout.available.with_queue(sources))
         contacts = [_new_contact(inquiry, leads, moment) for inquiry in inquiries]
         handout.expect(contacts)
         decisions = [handout.give(contact, kind=Kind.CREATE) for contact in contacts]
@@ -166,7 +164,7 @@ def change_status(
     closing = status == Contact.Status.CLOSED
 
     def reach(contact: Contact) -> Reach:
-        own = _own(contact)
+        own = holder_of(contact)
         if contact.is_open and closing:
             return Reach(own, queues=queues_of(own))
         if not contact.is_open and not closing:
@@ -182,13 +180,13 @@ def change_status(
             _close(contact, handout)
         elif not was_open and not closing:
             _reopen(contact, handout)
-        contact.save(
-            update_fields=["status", "closed_at", "operator", "assigned_at", "waiting_since"]
-        )
+        if status != Contact.Status.NEW:
+            contact.handovers, contact.escalated_at = 0, None
+        contact.save(update_fields=["status", "closed_at", *CHANGING_HANDS])
         note_changed(contact, {"status": before}, actor=handout.actor)
         return contact
 
-    return _with_contact(contact_id, reach, change, only_of, **how)
+    return with_contact(contact_id, reach, change, only_of, **how)
 
 
 def reassign_contact(
@@ -210,7 +208,7 @@ def reassign_contact(
     """
 
     def reach(contact: Contact) -> Reach:
-        own = _own(contact)
+        own = holder_of(contact)
         if operator_id is None:
             return Reach(own, source=contact.source_id, queues=queues_of(own))
         return Reach(own | {operator_id}, queues=queues_of(own))
@@ -223,17 +221,17 @@ def reassign_contact(
             decision = _to_another(contact, handout)
         else:
             decision = _to_chosen(contact, handout, operator_id, force=force)
-        contact.save(update_fields=["operator", "assigned_at", "waiting_since"])
+        contact.save(update_fields=CHANGING_HANDS)
         return Reassignment(contact, decision, moved=contact.operator_id != before)
 
-    return _with_contact(contact_id, reach, reassign, only_of, **how)
+    return with_contact(contact_id, reach, reassign, only_of, **how)
 
 
-def _with_contact(
+def with_contact(
     contact_id: int,
     reach: Callable[[Contact], Reach],
     work: Callable[[Handout, Contact], Result],
-    only_of: int | None,
+    only_of: int | None = None,
     **how: Unpack[How],
 ) -> Result:
     """Run `work` on a contact with everybody locked whom it concerns, then hand out what waits
@@ -255,18 +253,18 @@ def _with_contact(
             raise NotYours(contact)
         if not concerned.covers(reach(contact)):
             raise StaleError
-        available = Availability(concerned.sources, locked=locked)
-        handout = Handout(available, **how)
+        handout = Handout(concerned.sources, locked=locked, **how)
         handout.expect([contact])
         result = work(handout, contact)
         handout.write()
-        handout.fill(concerned.queues.union(available.with_queue(concerned.sources)))
+        moving = handout.available.with_queue(concerned.sources)
+        handout.fill(concerned.queues.union(moving))
         return result
 
     return settled(attempt)
 
 
-def _own(contact: Contact) -> frozenset[int]:
+def holder_of(contact: Contact) -> frozenset[int]:
     return frozenset([contact.operator_id] if contact.operator_id else [])
 
 
@@ -291,7 +289,7 @@ def _reopen(contact: Contact, handout: Handout) -> None:
 def _to_another(contact: Contact, handout: Handout) -> Decision:
     before = contact.operator_id
     keeper = handout.available.assigned(contact.source, before)
-    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=before)
+    decision = handout.decide(contact, kind=Kind.REASSIGN, exclude=holder_of(contact))
     if decision.chosen:
         operator = handout.available.locked[decision.chosen.operator_id]
         handout.put(contact, operator, decision, kind=Kind.REASSIGN)

@@ -80,6 +80,7 @@ class Report:
             self._on_handling(),
             self._on_other_contacts(),
             "Weights, limits and who is active stay the same all the time.",
+            "Working hours are not simulated: whoever is active takes contacts at any hour.",
             "What finds nobody waits and is handed out oldest first; nobody gives up, and nothing"
             " is reassigned or reopened.",
             "A contact that still waits at the end counts with its wait so far.",

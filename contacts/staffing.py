@@ -12,7 +12,6 @@ from typing import Any, TypeVar, Unpack
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from contacts.availability import Availability
 from contacts.handout import BATCH, Handout, How
 from contacts.history import Kind
 from contacts.locks import lock_for_parking, lock_operators, lock_sources, settled
@@ -21,8 +20,8 @@ from contacts.selectors import queues, queues_of
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_deleted
 from crm_project.errors import Conflict, StaleError
-from operators.models import Operator
-from operators.services import update_operator
+from operators.models import DayOff, Operator, Shift
+from operators.services import set_hours, update_operator
 from sources.models import Assignment, Source
 from sources.services import set_weight, update_source
 
@@ -61,7 +60,34 @@ def change_operator(
     """
     return _then_fill(
         lambda: queues_of([operator.pk]),
-        lambda: update_operator(operator, actor=_actor(how), expected=expected, **changes),
+        lambda: update_operator(
+            operator, now=how.get("now"), actor=_actor(how), expected=expected, **changes
+        ),
+        operators=[operator.pk],
+        **how,
+    )
+
+
+def change_hours(
+    operator: Operator,
+    *,
+    shifts: Collection[Shift] | None = None,
+    days_off: Collection[DayOff] | None = None,
+    **how: Unpack[How],
+) -> Operator:
+    """Give the operator other working hours; who works now gets what waits.
+
+    None leaves the ones or the others as they are. Raises Operator.DoesNotExist.
+    """
+    return _then_fill(
+        lambda: queues_of([operator.pk]),
+        lambda: set_hours(
+            operator,
+            shifts=shifts,
+            days_off=days_off,
+            now=how.get("now"),
+            actor=_actor(how),
+        ),
         operators=[operator.pk],
         **how,
     )
@@ -124,8 +150,7 @@ def fill_waiting(
 
     def batch() -> int:
         found = queues(sources, switched_off=switched_off)
-        available = Availability(found, locked=lock_operators(sources=found))
-        return Handout(available, **how).fill(found)
+        return Handout(found, locked=lock_operators(sources=found), **how).fill(found)
 
     handed, last = 0, BATCH
     while last == BATCH:
@@ -156,8 +181,7 @@ def _then_fill(
         if not find_queues() <= found:
             raise StaleError
         result = change()
-        available = Availability(found, locked=locked)
-        return result, found, Handout(available, **how).fill(found)
+        return result, found, Handout(found, locked=locked, **how).fill(found)
 
     result, found, handed = settled(attempt)
     if handed == BATCH:
@@ -216,10 +240,10 @@ def _release(operator_id: int, first: Callable[[Operator], None], how: How) -> R
     # One of yet another source may have arrived before we had the lock.
     if not {contact.source_id for contact in contacts} <= sources:
         raise StaleError
-    handout = Handout(Availability(sources, locked=locked), **how)
+    handout = Handout(sources, locked=locked, **how)
     handout.expect(contacts)
     for contact in contacts:
-        handout.give(contact, kind=Kind.RELEASE, exclude=operator_id)
+        handout.give(contact, kind=Kind.RELEASE, exclude={operator_id})
     handout.write(contacts)
     to = Counter(contact.operator.name for contact in contacts if contact.operator)
     left = Counter(contact.source for contact in contacts if not contact.operator)

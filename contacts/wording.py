@@ -1,6 +1,7 @@
 """A decision in one sentence for a person, in their language."""
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from contacts.distribution import (
@@ -13,7 +14,7 @@ from contacts.distribution import (
     Reason,
     Skipped,
 )
-from contacts.history import decision_of
+from contacts.history import Kind, decision_of
 from contacts.models import Contact, DecisionRecord
 from contacts.staffing import Release
 from contacts.waiting import Cause, causes
@@ -28,7 +29,10 @@ def tell(record: DecisionRecord) -> str:
     """The same of a decision of former times, and who was passed over."""
     decision = decision_of(record)
     moved = record.operator_id != record.previous_operator_id
-    parts = [_sentence(record.operator_name or None, decision, moved=moved)]
+    if record.kind == Kind.TIMEOUT:
+        parts = [_timed_out(decision, often_enough=not decision.skipped)]
+    else:
+        parts = [_sentence(record.operator_name or None, decision, moved=moved)]
     if record.forced:
         parts.append(_("Above the limit, by force."))
     if decision.chosen and decision.skipped:
@@ -55,6 +59,23 @@ def _sentence(name: str | None, decision: Decision, *, moved: bool) -> str:
     else:
         text = _("Nobody is available, the contact waits (%(reasons)s).")
     return text % {"name": name, "reasons": reasons}
+
+
+def explain_timeout(contact: Contact, decision: Decision) -> str:
+    """What became of a contact that was not taken in time."""
+    often = contact.handovers >= contact.source.response_handovers
+    return _timed_out(decision, often_enough=often)
+
+
+def _timed_out(decision: Decision, *, often_enough: bool) -> str:
+    if decision.chosen:
+        late = _("It was not taken in time.")
+        return f"{late} {_assigned(decision, decision.chosen)}"
+    if often_enough:
+        return _("It was not taken in time and handed on often enough: marked for the team lead.")
+    reasons = "; ".join(passed_over(each) for each in decision.skipped)
+    text = _("It was not taken in time and nobody else is available: marked for the team lead.")
+    return f"{text} ({reasons})" if reasons else text
 
 
 def strategy_name(strategy: str) -> str:
@@ -107,10 +128,18 @@ def passed_over(skipped: Skipped) -> str:
     one = skipped.candidate
     texts = {
         Reason.INACTIVE: _("%(name)s is inactive"),
+        Reason.OFF_HOURS: _("%(name)s is off duty until %(back)s")
+        if one.back_at
+        else _("%(name)s is off duty"),
         Reason.FULL: _("%(name)s has %(load)d of %(limit)d"),
         Reason.EXCLUDED: _("%(name)s has had it"),
     }
-    return texts[skipped.reason] % {"name": one.name, "load": one.load, "limit": one.limit}
+    return texts[skipped.reason] % {
+        "name": one.name,
+        "load": one.load,
+        "limit": one.limit,
+        "back": one.back_at and date_format(localtime(one.back_at), "SHORT_DATETIME_FORMAT"),
+    }
 
 
 def cause_in_words(cause: Cause) -> str:
@@ -118,6 +147,7 @@ def cause_in_words(cause: Cause) -> str:
     texts = {
         Cause.NO_OPERATORS: _("nobody is assigned to the source"),
         Cause.ALL_INACTIVE: _("nobody assigned to the source is active"),
+        Cause.OFF_HOURS: _("everybody who is active is outside working hours"),
         Cause.ALL_FULL: _("everybody assigned to the source is at the limit"),
         Cause.SWITCHED_OFF: _("the source does not hand out by itself"),
         Cause.IN_TURN: _("it is being handed out"),

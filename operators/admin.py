@@ -16,19 +16,22 @@ from crm_project.audit.admin import AuditedAdmin
 from crm_project.audit.services import note_created
 from crm_project.careful_admin import CarefulAdmin, tell_each
 from operators.export_admin import OperatorExport
+from operators.hours_admin import HoursMixin
 from operators.models import Operator
 from operators.services import TOLD_OF_NEW
 from sources.assignment_admin import SavesAssignments, SourcesInline
 
 
 @admin.register(Operator)
-class OperatorAdmin(OperatorExport, SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
+class OperatorAdmin(
+    OperatorExport, SavesAssignments, HoursMixin, AuditedAdmin, CarefulAdmin, ModelAdmin
+):
     list_display = ["name", "is_active", "load_bar", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]
     readonly_fields = ["load_bar", "created_at"]
     autocomplete_fields = ["user"]
-    inlines = [SourcesInline]
+    inlines = [SourcesInline, *HoursMixin.inlines]
     actions = ["activate", "deactivate", "release"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:

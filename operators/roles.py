@@ -1,4 +1,4 @@
-"""The two groups that migration 0010 makes, and who is in them."""
+"""The two groups that migration 0004 makes, and who is in them."""
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 

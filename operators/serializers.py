@@ -1,8 +1,9 @@
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from crm_project.api.fields import BooleanField, IntegerField, ModelSerializer, TextField
-from operators.models import Operator
+from operators.models import DayOff, Operator, Shift
 from sources.models import Assignment
 
 
@@ -12,6 +13,41 @@ class OperatorSerializer(ModelSerializer):
     class Meta:
         model = Operator
         fields = ["id", "name", "is_active", "max_active_contacts", "current_load", "created_at"]
+
+
+class ShiftSerializer(ModelSerializer):
+    class Meta:
+        model = Shift
+        fields = ["weekday", "starts", "ends"]
+
+
+class DayOffSerializer(ModelSerializer):
+    class Meta:
+        model = DayOff
+        fields = ["first_day", "last_day", "note"]
+
+
+class HoursSerializer(ModelSerializer):
+    """When somebody takes contacts; where there are no shifts, always, save on days off."""
+
+    time_zone = serializers.CharField(source="zone.key")
+    on_shift = serializers.SerializerMethodField(help_text="Within the working hours now?")
+    shifts = ShiftSerializer(many=True, help_text="By weekday, 0 being Monday.")
+    days_off = DayOffSerializer(many=True)
+
+    class Meta:
+        model = Operator
+        fields = [
+            "time_zone",
+            "on_shift",
+            "shift_starts_at",
+            "shift_ends_at",
+            "shifts",
+            "days_off",
+        ]
+
+    def get_on_shift(self, operator: Operator) -> bool:
+        return operator.is_on_shift(timezone.now())
 
 
 class ServedSourceSerializer(ModelSerializer):
@@ -32,9 +68,10 @@ class ServedSourceSerializer(ModelSerializer):
 )
 class OperatorDetailSerializer(OperatorSerializer):
     sources = ServedSourceSerializer(source="assignments", many=True, read_only=True)
+    hours = HoursSerializer(source="*", read_only=True)
 
     class Meta(OperatorSerializer.Meta):
-        fields = [*OperatorSerializer.Meta.fields, "sources"]
+        fields = [*OperatorSerializer.Meta.fields, "sources", "hours"]
 
 
 class ReleaseSerializer(serializers.Serializer):

@@ -38,7 +38,7 @@ class OperatorViewSet(
         if self.action == "list":
             return operators
         served = Assignment.objects.select_related("source").order_by("source")
-        return operators.prefetch_related(Prefetch("assignments", served))
+        return operators.prefetch_related(Prefetch("assignments", served), "shifts", "days_off")
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return OperatorSerializer if self.action == "list" else OperatorDetailSerializer

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from operators.models import Operator
 
 LEAST_WEIGHT, MOST_WEIGHT = 1, 1000
+# A week of minutes.
+LONGEST_RESPONSE, MOST_HANDOVERS = 10_080, 10
 
 validate_code = RegexValidator(
     r"^[A-Za-z0-9_-]{1,50}\Z",
@@ -45,6 +47,22 @@ class Source(models.Model):
     )
     # One of `contacts.distribution.STRATEGIES`: the faces offer no other.
     strategy = models.CharField(_("strategy"), max_length=50, default="weighted_random")
+    # None: nobody is hurried.
+    response_minutes = models.PositiveSmallIntegerField(
+        _("minutes to take a contact"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RESPONSE)],
+        help_text=_(
+            "A new contact that is not taken in time goes to somebody else. Empty: no limit."
+        ),
+    )
+    response_handovers = models.PositiveSmallIntegerField(
+        _("handovers"),
+        default=2,
+        validators=[MaxValueValidator(MOST_HANDOVERS)],
+        help_text=_("So many times at most; then the contact is marked for the team lead."),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     operators = models.ManyToManyField(
         Operator, through="Assignment", related_name="sources", verbose_name=_("operators")
@@ -58,6 +76,15 @@ class Source(models.Model):
             models.CheckConstraint(condition=~Q(name=""), name="source_name_not_empty"),
             models.CheckConstraint(condition=~Q(code=""), name="source_code_not_empty"),
             models.CheckConstraint(condition=~Q(strategy=""), name="source_strategy_not_empty"),
+            models.CheckConstraint(
+                condition=Q(response_minutes__isnull=True)
+                | Q(response_minutes__range=(1, LONGEST_RESPONSE)),
+                name="source_response_minutes_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(response_handovers__range=(0, MOST_HANDOVERS)),
+                name="source_response_handovers_in_range",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,14 @@ from contacts.preview import serving
 from contacts.serializers import CandidateSerializer, SkippedSerializer
 from crm_project.api.fields import IntegerField, ModelSerializer, OptionalTextField
 from crm_project.api.filters import LARGEST_ID
-from sources.models import LEAST_WEIGHT, MOST_WEIGHT, Assignment, Source
+from sources.models import (
+    LEAST_WEIGHT,
+    LONGEST_RESPONSE,
+    MOST_HANDOVERS,
+    MOST_WEIGHT,
+    Assignment,
+    Source,
+)
 
 
 class SourceSerializer(ModelSerializer):
@@ -29,6 +36,19 @@ class SourceSerializer(ModelSerializer):
             "invalid_choice": format_lazy(_("Give one of: {names}."), names=", ".join(STRATEGIES))
         },
     )
+    response_minutes = IntegerField(
+        min_value=1,
+        max_value=LONGEST_RESPONSE,
+        required=False,
+        allow_null=True,
+        help_text="A new contact that is not taken in time goes to somebody else; null: no limit.",
+    )
+    response_handovers = IntegerField(
+        min_value=0,
+        max_value=MOST_HANDOVERS,
+        required=False,
+        help_text="So many times at most; then the contact is marked for the team lead.",
+    )
 
     class Meta:
         model = Source
@@ -41,6 +61,8 @@ class SourceSerializer(ModelSerializer):
             "auto_assign_waiting",
             "sticky",
             "strategy",
+            "response_minutes",
+            "response_handovers",
             "created_at",
         ]
         extra_kwargs = {"code": {"trim_whitespace": False}}
@@ -54,6 +76,7 @@ class ServingOperatorSerializer(serializers.Serializer):
         help_text="The probability of getting the next contact at this moment."
     )
     is_active = serializers.BooleanField()
+    on_shift = serializers.BooleanField(help_text="Within his or her working hours?")
     current_load = serializers.IntegerField()
     max_active_contacts = serializers.IntegerField()
 
@@ -78,6 +101,7 @@ class SourceDetailSerializer(SourceSerializer):
                 "weight": each.weight,
                 "share": share,
                 "is_active": each.is_active,
+                "on_shift": each.on_shift,
                 "current_load": each.load,
                 "max_active_contacts": each.limit,
             }

@@ -19,7 +19,12 @@ class OperatorLoadSerializer(serializers.Serializer):
 class WaitingByCauseSerializer(serializers.Serializer):
     no_operators = serializers.IntegerField(help_text="Nobody is assigned to the source.")
     all_inactive = serializers.IntegerField(help_text="All of its operators are inactive.")
-    all_full = serializers.IntegerField(help_text="All of its active operators are at the limit.")
+    off_hours = serializers.IntegerField(
+        help_text="All of its active operators are outside their working hours."
+    )
+    all_full = serializers.IntegerField(
+        help_text="All of its active operators who are at work are at the limit."
+    )
     switched_off = serializers.IntegerField(
         help_text="Somebody is available, but the source hands nothing out by itself."
     )

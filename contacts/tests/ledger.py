@@ -6,8 +6,10 @@ anew, so that a slip in the one is not a slip in the other.
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils import timezone
 
 from contacts.history import replay
@@ -15,12 +17,16 @@ from contacts.models import Contact, DecisionRecord
 from contacts.selectors import with_load
 from leads.models import Lead
 from operators.models import Operator
+from operators.schedule import DaysOff, Shift
+from operators.tests.wall_clock import works
 
 
 @dataclass
 class Person:
     active: bool
     limit: int
+    shifts: list[Shift] = field(default_factory=list)
+    days_off: list[DaysOff] = field(default_factory=list)
 
 
 @dataclass
@@ -29,6 +35,8 @@ class Channel:
     auto: bool = True
     sticky: bool = False
     strategy: str = "weighted_random"
+    minutes: int | None = None
+    handovers: int = 2
 
 
 @dataclass
@@ -42,6 +50,13 @@ class Case:
     operator: int | None = None
     assigned: datetime | None = None
     waiting: datetime | None = None
+    handovers: int = 0
+    escalated: datetime | None = None
+    # From whom it was taken since the handovers are counted.
+    had: set[int] = field(default_factory=set, compare=False)
+
+    def begin_anew(self):
+        self.handovers, self.escalated, self.had = 0, None, set()
 
     @property
     def is_open(self):
@@ -68,14 +83,31 @@ class Ledger:
 
     def has_room(self, operator):
         person = self.people[operator]
-        return person.active and self.load(operator) < person.limit
+        on_shift = self.on_shift(operator)
+        return person.active and on_shift and self.load(operator) < person.limit
+
+    def on_shift(self, operator):
+        person, zone = self.people[operator], ZoneInfo(settings.TIME_ZONE)
+        return works(self.now, person.shifts, person.days_off, zone)
 
     def serving(self, source):
         return sorted(operator for operator, other in self.weights if other == source)
 
-    def free(self, source, exclude=None):
+    def free(self, source, exclude=()):
         """Who could take a contact of the source at this moment."""
-        return [each for each in self.serving(source) if each != exclude and self.has_room(each)]
+        serving = self.serving(source)
+        return [each for each in serving if each not in exclude and self.has_room(each)]
+
+    def overdue(self):
+        """Ids of those who should have been taken by now, the latest first."""
+        late = [
+            (case.assigned, pk)
+            for pk, case in self.cases.items()
+            if case.status == "new" and case.operator and not case.escalated
+            if (minutes := self.channels[case.source].minutes)
+            and case.assigned + timedelta(minutes=minutes) <= self.now
+        ]
+        return [pk for _, pk in sorted(late)]
 
     def queue(self, *sources):
         """Ids of those who wait, whose turn is first before the others."""
@@ -91,6 +123,13 @@ class Ledger:
         ]
         return max(theirs)[2] if theirs else None
 
+    def pass_time(self, seconds):
+        """Who comes on shift is not handed anything before the next tick of the clock."""
+        before = {each for each in self.people if self.on_shift(each)}
+        self.now += timedelta(seconds=seconds)
+        if any(self.on_shift(each) and each not in before for each in self.people):
+            self.at_rest = False
+
     # --- what happened ------------------------------------------------------------------------
 
     def arrived(self, contact, source, lead):
@@ -99,6 +138,7 @@ class Ledger:
 
     def closed(self, pk):
         self.cases[pk].status, self.cases[pk].waiting = "closed", None
+        self.cases[pk].begin_anew()
 
     def read_decisions(self, expected=()):
         """Enter the decisions made since the last time, each judged by what was so before it.
@@ -129,6 +169,9 @@ class Ledger:
             self._give(case, record.operator_id)
             return
         assert not record.forced
+        if kind == "timeout":
+            self._hand_on(record, case)
+            return
         if kind == "waiting":
             self._judge_the_turn(record)
         chosen = self._choice(record, case)
@@ -145,6 +188,23 @@ class Ledger:
         case.operator = operator
         case.assigned = self.now if operator else None
         case.waiting = None if operator else case.waiting or self.now
+        case.begin_anew()
+
+    def _hand_on(self, record, case):
+        """To somebody who did not have it, often enough, then it stays and is marked."""
+        assert record.contact_id in self.overdue()
+        previous, had = case.operator, case.had | {case.operator}
+        often_enough = case.handovers >= self.channels[case.source].handovers
+        if often_enough:
+            assert (record.candidates, record.skipped, record.draw) == ([], [], None)
+        chosen = None if often_enough else self._choice(record, case)
+        assert record.operator_id == (chosen or previous)
+        if chosen:
+            count = case.handovers + 1
+            self._give(case, chosen)
+            case.handovers, case.had = count, had
+        else:
+            case.escalated = self.now
 
     def _may_keep(self, case):
         return self.people[case.operator].active and (case.operator, case.source) in self.weights
@@ -171,7 +231,9 @@ class Ledger:
         """Who has to get it; None: it waits, or stays. Compares all that was recorded."""
         channel, source, kind = self.channels[case.source], case.source, record.kind
         before = case.operator
-        exclude = before if kind in {"reassign", "release"} else None
+        exclude = {before} if kind in {"reassign", "release", "timeout"} else set()
+        if kind == "timeout":
+            exclude |= case.had
         free = self.free(source, exclude)
         blocked = kind != "waiting" and channel.auto and bool(self.queue(source))
         if kind == "reopen" and before in free and not blocked:
@@ -205,12 +267,15 @@ class Ledger:
         ]
         reasons = {each["operator_id"]: each["reason"] for each in record.skipped}
         assert reasons == {
-            each: "excluded"
-            if each == exclude
-            else ("full" if self.people[each].active else "inactive")
+            each: "excluded" if each in exclude else self._why_not(each)
             for each in self.serving(source)
             if each not in free
         }
+
+    def _why_not(self, operator):
+        if not self.people[operator].active:
+            return "inactive"
+        return "full" if self.on_shift(operator) else "off_hours"
 
     def _by_strategy(self, record, source, free):
         weights = [self.weights[each, source] for each in free]
@@ -242,11 +307,11 @@ class Ledger:
     def compare_with_the_database(self):
         names = ("source", "lead__external_id", "created_at", "status", "operator", "assigned_at")
         rows = Contact.objects.order_by("pk").values_list(
-            "pk", *names, "waiting_since", "closed_at"
+            "pk", *names, "waiting_since", "handovers", "escalated_at", "closed_at"
         )
         found = {pk: Case(*rest) for pk, *rest, _ in rows}
         assert found == self.cases, "nothing is lost, and everybody has what was decided"
-        for *_, status, _, _, _, closed_at in rows:
+        for *_, status, _, _, _, _, _, closed_at in rows:
             assert (status == "closed") == (closed_at is not None), "I5"
         leads = sorted(Lead.objects.values_list("external_id", flat=True))
         assert leads == sorted({case.lead for case in self.cases.values()}), "I6"

@@ -11,16 +11,24 @@ from contextlib import contextmanager, suppress
 import pytest
 from django.db import connections, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from contacts import handout, services, staffing
 from contacts.models import OPEN, WAITING, Contact
 from contacts.services import Inquiry, change_status, create_contact, reassign_contact
-from contacts.staffing import assign, change_operator, delete_operator, release_operator
+from contacts.staffing import (
+    assign,
+    change_hours,
+    change_operator,
+    delete_operator,
+    release_operator,
+)
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import owner
 from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
 from leads.models import Lead
-from operators.models import Operator
+from operators.models import DayOff, Operator
+from operators.services import set_hours
 from operators.tests.factories import OperatorFactory
 from sources.services import delete_source
 from sources.tests.factories import AssignmentFactory, SourceFactory
@@ -234,6 +242,14 @@ class TestNobodyWaitsBesideAFreeOperator:
             return change_operator(operator, {"is_active": False})
 
         assert not self.rounds(60, inactive, lambda one: change_operator(one, {"is_active": True}))
+
+    def test_when_other_hours_meet_an_arrival(self):
+        def off_duty(source):
+            (operator,) = team(source, 1)
+            today = timezone.localdate()
+            return set_hours(operator, days_off=[DayOff(first_day=today, last_day=today)])
+
+        assert not self.rounds(60, off_duty, lambda one: change_hours(one, days_off=[]))
 
     def test_when_a_first_assignment_meets_an_arrival(self):
         def free(source):

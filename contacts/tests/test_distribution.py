@@ -28,6 +28,7 @@ operators = st.builds(
     load=st.integers(0, 12),
     limit=st.integers(1, 10),
     is_active=st.booleans(),
+    on_shift=st.booleans(),
 )
 teams = st.lists(operators, max_size=12, unique_by=lambda one: one.operator_id)
 draws = st.floats(0, 1, exclude_max=True)
@@ -39,17 +40,22 @@ def member(operator_id: int, weight: int = 1, **fields) -> Candidate:
     )
 
 
-def decide(team, *, draw, exclude=None, **rules):
+def decide(team, *, draw, exclude=(), **rules):
     """The whole way of a decision."""
     return draw_one(weigh(*sort_out(team, exclude=exclude), **rules), draw)
 
 
 @given(teams, draws, st.none() | st.integers(1, 10))
 def test_who_is_chosen_was_active_below_the_limit_and_not_excluded(team, draw, index):
-    exclude = team[index % len(team)].operator_id if index and team else None
+    exclude = {team[index % len(team)].operator_id} if index and team else set()
     decision = decide(team, draw=lambda: draw, exclude=exclude)
     able = [
-        one for one in team if one.is_active and one.load < one.limit and one.operator_id != exclude
+        one
+        for one in team
+        if one.is_active
+        and one.on_shift
+        and one.load < one.limit
+        and one.operator_id not in exclude
     ]
     assert list(decision.candidates) == able
     assert (decision.chosen in able) if able else (decision.chosen is None)
@@ -77,12 +83,15 @@ def test_the_largest_draw_chooses_the_last(weights):
 
 
 def test_every_reason_is_told():
-    team = [member(1, is_active=False), member(2, load=10), member(3), member(4)]
-    decision = decide(team, draw=lambda: 0.5, exclude=3)
+    gone = {"is_active": False, "on_shift": False}
+    away = {"on_shift": False, "load": 10}
+    team = [member(1, **gone), member(2, load=10), member(3), member(4), member(5, **away)]
+    decision = decide(team, draw=lambda: 0.5, exclude={3})
     assert [(skip.candidate.operator_id, skip.reason) for skip in decision.skipped] == [
         (1, Reason.INACTIVE),
         (2, Reason.FULL),
         (3, Reason.EXCLUDED),
+        (5, Reason.OFF_HOURS),
     ]
     assert decision.chosen == team[3]
 

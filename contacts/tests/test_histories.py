@@ -5,7 +5,7 @@ HISTORIES says how many (a few dozen by default, 150 on each database in continu
 
 import os
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.db import transaction
@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from contacts import handout, staffing
+from contacts.clock import tick
 from contacts.services import (
     ContactClosed,
     Inquiry,
@@ -32,6 +33,7 @@ from contacts.services import (
 from contacts.staffing import (
     OperatorActive,
     assign,
+    change_hours,
     change_operator,
     change_source,
     delete_operator,
@@ -39,8 +41,9 @@ from contacts.staffing import (
     release_operator,
 )
 from contacts.tests.ledger import Channel, Ledger, Person
-from operators.models import Operator
-from operators.services import create_operator
+from operators import schedule
+from operators.models import DayOff, Operator, Shift
+from operators.services import create_operator, renew_shifts
 from sources.models import Assignment, Source
 from sources.services import (
     SourceInUse,
@@ -58,6 +61,7 @@ BATCHES = [100, 2, 1]
 # Few of everything, so that they get into each other's way; what is numbered is counted round.
 WHICH = range(8)
 FLAGS, MOSTLY = [True, False], [True, True, True, False]
+RARELY = [False, False, False, True]
 LIMITS, WEIGHTS = range(1, 4), range(1, 5)
 LEADS = ["лид:1", "лид:2", "лид:3"]
 STRATEGIES = ["weighted_random", "least_loaded", "smooth_weighted"]
@@ -83,10 +87,16 @@ OPERATIONS = {
     "release": (1, {"operator": WHICH, "deactivate": FLAGS}),
     "dismiss": (1, {"operator": WHICH}),
     "fill": (1, {"switched_off": FLAGS}),
+    "change_hours": (3, {"operator": WHICH, "hours": ["none", "day", "night"], "off": RARELY}),
+    "tick": (4, {"minutes": [0, 1, 5, 60, 420, 900]}),
+    "hurry": (2, {"source": WHICH, "minutes": [None, 1, 60], "handovers": range(3)}),
 }
 NAMES = [name for name, (times, _) in OPERATIONS.items() for _ in range(times)]
 # Who dies after the first of several transactions leaves the rest to whoever comes next.
-DEADLY = {"assign", "change_active", "change_limit", "switch_auto"}
+DEADLY = {"assign", "change_active", "change_limit", "switch_auto", "change_hours"}
+# The time of the beginning, in Moscow, and the hours that people keep there.
+MORNING = datetime(2026, 11, 26, 5, 59, tzinfo=UTC)
+HOURS = {"none": [], "day": [(9, 18)], "night": [(22, 6), (6, 9)]}
 
 flags = st.booleans()
 strategies = st.sampled_from(STRATEGIES)
@@ -110,7 +120,7 @@ def pick(things, number):
 class History(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        self.books = Ledger()
+        self.books = Ledger(now=MORNING)
         self.random = random.Random(0)
         self.sources = 0
         self.undone = transaction.atomic()
@@ -153,7 +163,8 @@ class History(RuleBasedStateMachine):
     def step(self, operation, seconds, killed):
         """`killed`: whoever has to go on in further transactions does not."""
         name, arguments = operation
-        self.books.now += timedelta(seconds=seconds)
+        self.books.pass_time(seconds)
+        renew_shifts(self.books.now)
         with pytest.MonkeyPatch.context() as patch:
             if killed and name in DEADLY:
                 patch.setattr(staffing, "fill_waiting", lambda *args, **how: self.die())
@@ -239,6 +250,24 @@ class History(RuleBasedStateMachine):
         self.books.people[pk].limit = limit
         self.books.read_decisions()
 
+    def change_hours(self, operator, hours, off):
+        """Every day the same; `off`: not today and tomorrow."""
+        pk = pick(self.books.people, operator)
+        person, today = self.books.people[pk], self.books.now.date()
+        person.shifts = [
+            schedule.Shift(weekday, time(starts), time(ends))
+            for weekday in range(7)
+            for starts, ends in HOURS[hours]
+        ]
+        person.days_off = [schedule.DaysOff(today, today + timedelta(days=1))] if off else []
+        change_hours(
+            Operator.objects.get(pk=pk),
+            shifts=[Shift(**each._asdict()) for each in person.shifts],
+            days_off=[DayOff(first_day=each.first, last_day=each.last) for each in person.days_off],
+            **self.how,
+        )
+        self.books.read_decisions()
+
     def change_source(self, source, **changes):
         pk = pick(self.books.channels, source)
         change_source(Source.objects.get(pk=pk), changes, **self.how)
@@ -287,6 +316,8 @@ class History(RuleBasedStateMachine):
         change_status(pk, status=status, **self.how)
         self.books.read_decisions([(pk, "reopen")] if reopened else [])
         case.status = status
+        if status != "new":
+            case.begin_anew()
 
     def close(self, contact):
         """One that somebody answers, if there is one: that makes room."""
@@ -374,6 +405,18 @@ class History(RuleBasedStateMachine):
         handed = fill_waiting(Source.objects.all(), switched_off=switched_off, **self.how)
         assert handed == self.books.read_decisions()
         self.books.at_rest = True
+
+    def tick(self, minutes):
+        self.books.pass_time(60 * minutes)
+        expected = [(pk, "timeout") for pk in self.books.overdue()]
+        done = tick(**self.how)
+        assert done.late == len(expected)
+        self.books.read_decisions(expected)
+        self.books.at_rest = True
+
+    def hurry(self, source, minutes, handovers):
+        channel = self.change_source(source, response_minutes=minutes, response_handovers=handovers)
+        channel.minutes, channel.handovers = minutes, handovers
 
 
 @pytest.mark.django_db

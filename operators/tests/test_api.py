@@ -23,6 +23,14 @@ def test_an_operator_is_made_with_defaults_and_a_trimmed_name(api):
         "current_load": 0,
         "created_at": "",
         "sources": [],
+        "hours": {
+            "time_zone": "Europe/Moscow",
+            "on_shift": True,
+            "shift_starts_at": None,
+            "shift_ends_at": None,
+            "shifts": [],
+            "days_off": [],
+        },
     }
 
 

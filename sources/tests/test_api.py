@@ -20,6 +20,8 @@ def test_a_source_is_made(api):
         "auto_assign_waiting": True,
         "sticky": False,
         "strategy": "weighted_random",
+        "response_minutes": None,
+        "response_handovers": 2,
         "created_at": "",
         "operators": [],
     }

@@ -1,6 +1,7 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from contacts.tests.factories import ContactFactory
 from operators.tests.factories import OperatorFactory
@@ -37,6 +38,7 @@ def test_the_overview_counts_everything(api):
         "waiting_by_cause": {
             "no_operators": 1,
             "all_inactive": 0,
+            "off_hours": 0,
             "all_full": 0,
             "switched_off": 0,
             "in_turn": 0,
@@ -60,12 +62,15 @@ def test_the_overview_tells_why_contacts_wait(api):
     ContactFactory(source=full.source, operator=full.operator)
     off = AssignmentFactory(source__auto_assign_waiting=False).source
     in_turn = AssignmentFactory().source
-    waiting = {SourceFactory(): 5, inactive: 4, full.source: 3, off: 2, in_turn: 1}
+    tomorrow = timezone.now() + timedelta(days=1)
+    night = AssignmentFactory(operator__shift_starts_at=tomorrow).source
+    waiting = {SourceFactory(): 5, inactive: 4, full.source: 3, off: 2, in_turn: 1, night: 6}
     for source, count in waiting.items():
         ContactFactory.create_batch(count, source=source)
     assert api.get("/stats").json()["waiting_by_cause"] == {
         "no_operators": 5,
         "all_inactive": 4,
+        "off_hours": 6,
         "all_full": 3,
         "switched_off": 2,
         "in_turn": 1,

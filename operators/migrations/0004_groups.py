@@ -11,6 +11,8 @@ OPERATOR = "Оператор"
 ACTIONS = {
     TEAM_LEAD: {
         "operators.operator": ["view", "add", "change", "delete"],
+        "operators.shift": ["view", "add", "change", "delete"],
+        "operators.dayoff": ["view", "add", "change", "delete"],
         "sources.source": ["view", "add", "change", "delete"],
         "sources.assignment": ["view", "add", "change", "delete"],
         "leads.lead": ["view", "add", "change", "delete"],
@@ -53,7 +55,7 @@ def remove_groups(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("operators", "0002_operator_user"),
+        ("operators", "0003_hours"),
         ("sources", "0002_distribution"),
         ("leads", "0001_lead"),
         ("contacts", "0007_idempotency_key"),
