@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from contacts.admin_actions import ACTS, do_each
-from contacts.admin_filters import DaysFilter, WaitingFilter
+from contacts.admin_filters import DaysFilter, EscalatedFilter, WaitingFilter
 from contacts.admin_search import search
 from contacts.contact_page import around, urls
 from contacts.export_admin import ContactExport
@@ -41,6 +41,7 @@ class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin,
     list_filter = [
         ("status", ChoicesCheckboxFilter),
         WaitingFilter,
+        EscalatedFilter,
         ("source", AutocompleteSelectFilter),
         ("operator", AutocompleteSelectFilter),
         ("created_at", DaysFilter),
@@ -64,6 +65,7 @@ class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin,
         "created_at",
         "assigned_at",
         "waiting_since",
+        "escalated_at",
         "closed_at",
     ]
     actions = ["take", "close", "reopen", "reassign", "reassign_to"]
@@ -84,6 +86,10 @@ class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin,
 
     @admin.display(description=gettext_lazy("operator"), ordering="operator")
     def who(self, contact: Contact) -> str:
+        if contact.escalated_at:
+            return format_html(
+                '{} <span class="crm-waits">{}</span>', contact.operator, _("not taken in time")
+            )
         if contact.waiting_since is None:
             return str(contact.operator or "—")
         age = timesince(contact.waiting_since, timezone.now(), depth=1)

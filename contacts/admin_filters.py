@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
@@ -35,9 +35,10 @@ class DaysFilter(RangeDateFilter):
             return None
 
 
-class WaitingFilter(admin.SimpleListFilter):
-    title = _("waiting")
-    parameter_name = "waiting"
+class YesNoFilter(admin.SimpleListFilter):
+    """Those of whom `condition` is true, or the others."""
+
+    condition: Q
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", _("Yes")), ("no", _("No"))]
@@ -45,7 +46,19 @@ class WaitingFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
         match self.value():
             case "yes":
-                return queryset.filter(WAITING)
+                return queryset.filter(self.condition)
             case "no":
-                return queryset.exclude(WAITING)
+                return queryset.exclude(self.condition)
         return queryset
+
+
+class WaitingFilter(YesNoFilter):
+    title = _("waiting")
+    parameter_name = "waiting"
+    condition = WAITING
+
+
+class EscalatedFilter(YesNoFilter):
+    title = _("not taken in time")
+    parameter_name = "escalated"
+    condition = Q(escalated_at__isnull=False)

@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from contacts.staffing import change_hours
@@ -93,8 +93,8 @@ class DayOffInline(HoursInline):
     form = DayOffForm
 
 
-class HoursMixin(ModelAdmin):
-    """An operator's admin with the shifts, the days off and a choice of time zones."""
+class HoursMixin:
+    """Of an operator's ModelAdmin: the shifts, the days off and a choice of time zones."""
 
     inlines = [ShiftInline, DayOffInline]
 
@@ -107,18 +107,26 @@ class HoursMixin(ModelAdmin):
                 required=False,
                 choices=[("", own), *((name, name) for name in sorted(available_timezones()))],
                 widget=UnfoldAdminSelectWidget,
+                show_hidden_initial=True,
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         kept = {Shift: "shifts", DayOff: "days_off"}.get(formset.model)
         if kept is None:
-            super().save_formset(request, form, formset, change)
+            super().save_formset(request, form, formset, change)  # type: ignore[misc]
             return
         # Nothing is saved by this, it only tells the log what changed.
         formset.save(commit=False)
         if formset.has_changed():
-            change_hours(form.instance, **{kept: _rows(formset)}, actor=actor_of(request))
+            rows = [*_rows(formset), *_unseen(formset)]
+            change_hours(form.instance, **{kept: rows}, actor=actor_of(request))
+
+
+def _unseen(formset: Any) -> list[Model]:
+    """What somebody else has added since the form was shown."""
+    seen = [form.instance.pk for form in formset.initial_forms]
+    return list(formset.model.objects.filter(operator=formset.instance).exclude(pk__in=seen))
 
 
 def _rows(formset: Any) -> list[Model]:

@@ -168,7 +168,7 @@ def test_reassigning_with_nobody_else_says_that_it_stays(api):
     body = api.post(f"/contacts/{contact.pk}/reassign").json()
     assert (body["reassigned"], body["operator_id"]) == (False, assignment.operator_id)
     assert body["distribution"]["skipped"][0]["reason"] == "excluded"
-    assert body["distribution_info"].startswith("Остаётся у прежнего оператора (Вера)")
+    assert body["distribution_info"].startswith("Остаётся у оператора Вера")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from contacts.models import Contact
 from contacts.services import change_status, reassign_contact
@@ -157,3 +158,12 @@ def test_the_queries_do_not_grow_with_the_history(admin_client, django_assert_ma
         change_status(contact.pk, status=status)
     with django_assert_max_num_queries(14):
         page(admin_client, contact)
+
+
+def test_what_nobody_took_in_time_is_marked_and_can_be_listed(admin_client):
+    late = ContactFactory(operator=OperatorFactory(name="Анна"), escalated_at=timezone.now())
+    ContactFactory()
+    assert "Никто не взял вовремя" in text(page(admin_client, late))
+    listed = admin_client.get(f"{BASE}/?escalated=yes")
+    assert [each.pk for each in listed.context["cl"].result_list] == [late.pk]
+    assert "не взято вовремя" in text(listed)

@@ -141,7 +141,7 @@ class TestThePage:
         for status in ("new", "closed"):
             for contact in ContactFactory.create_batch(count, operator=anna, status=status):
                 ContactFactory(lead=contact.lead, operator=anna, status="closed")
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             assert desk.get(path).status_code == 200
 
     def test_the_fragment_is_the_same_without_what_is_around_it(self, desk, anna):

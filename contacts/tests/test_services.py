@@ -246,7 +246,7 @@ class TestManyAtOnce:
         source = SourceFactory()
         serve(source, max_active_contacts=1000)
         # SQLite takes long lists in parts.
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             create_contacts([Inquiry(source, f"lead:{n}") for n in range(300)])
 
     def test_all_come_or_none(self):

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
+from crm_project.testing.forms import filled
 from operators.roles import OPERATOR, ROLES, TEAM_LEAD
 from operators.tests.factories import OperatorFactory
 from operators.tests.people import make_lead, make_operator, make_user
@@ -52,8 +53,9 @@ def test_a_login_made_by_a_team_lead_works(lead, client):
     user = User.objects.get(username="anna")
     assert (user.is_staff, user.is_superuser, groups_of(user)) == (True, False, {OPERATOR})
     operator = OperatorFactory(name="Анна")
-    form = {"name": "Анна", "is_active": "on", "max_active_contacts": 10, "user": user.pk}
-    assert lead.post(f"/admin/operators/operator/{operator.pk}/change/", form).status_code == 302
+    path = f"/admin/operators/operator/{operator.pk}/change/"
+    form = filled(lead.get(path), "operator_form", user=user.pk)
+    assert lead.post(path, form).status_code == 302
     client.logout()
     assert client.login(username="anna", password=PASSWORD)
     assert "Анна" in client.get("/admin/", follow=True).content.decode()

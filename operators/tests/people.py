@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from operators.roles import OPERATOR, TEAM_LEAD
 from operators.tests.factories import OperatorFactory
 
-groups = importlib.import_module("operators.migrations.0010_groups")
+groups = importlib.import_module("operators.migrations.0004_groups")
 
 
 def make_user(name, *roles, **fields):

@@ -34,7 +34,8 @@ def rows(prefix, *forms):
 
 def save(admin, operator, *, shifts=(), days_off=(), **fields):
     form = {"name": operator.name, "is_active": "on", "max_active_contacts": 10, "time_zone": ""}
-    data = form | fields | rows("shifts", *shifts) | rows("days_off", *days_off)
+    data = form | fields | rows("assignments")
+    data |= rows("shifts", *shifts) | rows("days_off", *days_off)
     path = f"{operator.pk}/change" if operator.pk else "add"
     with time_machine.travel(EIGHT, tick=False):
         return admin.post(f"/admin/operators/operator/{path}/", data)
@@ -113,8 +114,18 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(admin, wrong):
 
 def test_hours_that_are_not_touched_write_nothing(admin, django_assert_max_num_queries):
     anna = OperatorFactory()
-    with django_assert_max_num_queries(20) as asked:
+    with django_assert_max_num_queries(21) as asked:
         save(admin, anna)
     assert not [
         each for each in asked if each["sql"].startswith("UPDATE") and "shift" in each["sql"]
     ]
+
+
+def test_a_stale_form_keeps_the_hours_that_somebody_else_added(admin):
+    anna = set_hours(OperatorFactory(), shifts=[Shift(weekday=3, starts=time(9), ends=time(18))])
+    row = anna.shifts.get()
+    both = [Shift(weekday=day, starts=time(9), ends=time(18)) for day in (3, 4)]
+    set_hours(anna, shifts=both)
+    save(admin, anna, shifts=[shift(3, "08:00", "18:00", id=row.pk, operator=anna.pk)])
+    hours = [(each.weekday, each.starts.hour) for each in anna.shifts.all()]
+    assert hours == [(3, 8), (4, 9)]

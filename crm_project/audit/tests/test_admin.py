@@ -4,6 +4,7 @@ import pytest
 
 from contacts.staffing import change_operator, change_source
 from crm_project.actor import Actor
+from crm_project.testing.forms import filled
 from operators.tests.factories import OperatorFactory
 from sources.services import set_weight
 from sources.tests.factories import SourceFactory
@@ -37,9 +38,8 @@ def test_a_sources_weights_and_strategy_are_read_in_words(admin_client):
 
 
 def test_what_was_done_in_the_admin_names_its_user(admin_client):
-    data = {"name": "Вера", "is_active": "on", "max_active_contacts": "7"}
-    inline = {"-TOTAL_FORMS": 0, "-INITIAL_FORMS": 0}
-    data |= {f"assignments{key}": value for key, value in inline.items()}
+    page = admin_client.get("/admin/operators/operator/add/")
+    data = filled(page, "operator_form", name="Вера", max_active_contacts=7)
     admin_client.post("/admin/operators/operator/add/", data)
     operator = OperatorFactory._meta.model.objects.get(name="Вера")
     shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/history/"))
