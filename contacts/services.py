@@ -183,7 +183,7 @@ def change_status(
         if status != Contact.Status.NEW:
             contact.handovers, contact.escalated_at = 0, None
         contact.save(update_fields=["status", "closed_at", *CHANGING_HANDS])
-        note_changed(contact, {"status": before}, actor=handout.actor)
+        note_changed(contact, {"status": before}, actor=handout.actor, now=handout.now)
         return contact
 
     return with_contact(contact_id, reach, change, only_of, **how)

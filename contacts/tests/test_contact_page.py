@@ -89,6 +89,11 @@ def test_nothing_is_done_by_following_a_link(admin_client, path):
     assert Contact.objects.get().status == "new"
 
 
+def test_nothing_else_is_called_closing(admin_client):
+    shown = text(page(admin_client, ContactFactory(status="closed")))
+    assert "Закрыть" not in shown
+
+
 def test_an_unknown_contact_or_deed_is_not_found(admin_client):
     contact = ContactFactory()
     assert admin_client.post(f"{BASE}/{contact.pk}/do/nothing/").status_code == 404

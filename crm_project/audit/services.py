@@ -1,9 +1,11 @@
 """Keeping account of changes, in the transaction that makes them."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.utils import timezone
 
 from crm_project.actor import Actor
 from crm_project.audit.models import Change
@@ -14,37 +16,44 @@ Action = Change.Action
 def note_created(subject: Model, names: Iterable[str], *, actor: Actor) -> None:
     """Keep who made the object, and with what values of the fields named."""
     fields = {name: [None, getattr(subject, name)] for name in names}
-    _write(subject, Action.CREATE, fields, actor)
+    _write(subject, Action.CREATE, fields, actor=actor)
 
 
 def note_changed(
-    subject: Model, before: Mapping[str, Any], *, actor: Actor, about: str = ""
+    subject: Model, before: Mapping[str, Any], *, actor: Actor, now: datetime | None = None
 ) -> None:
     """Keep who changed the object; `before` are its fields' former values.
 
-    A field that is as it was is left out; where all are, nothing is kept. `about` says whose
-    the fields are where they are not the object's own.
+    A field that is as it was is left out; where all are, nothing is kept. `now` is the moment,
+    the present one where it is None.
     """
     note_values(
         subject,
         {name: (old, getattr(subject, name)) for name, old in before.items()},
         actor=actor,
-        about=about,
+        now=now,
     )
 
 
 def note_values(
-    subject: Model, values: Mapping[str, tuple[Any, Any]], *, actor: Actor, about: str = ""
+    subject: Model,
+    values: Mapping[str, tuple[Any, Any]],
+    *,
+    actor: Actor,
+    about: str = "",
+    now: datetime | None = None,
 ) -> None:
-    """The same for values, before and after, that are no fields of the object."""
+    """The same for values, before and after, that are no fields of the object; `about` says whose
+    they are.
+    """
     fields = {name: [_plain(old), _plain(new)] for name, (old, new) in values.items() if old != new}
     if fields:
-        _write(subject, Action.CHANGE, fields, actor, about)
+        _write(subject, Action.CHANGE, fields, actor=actor, about=about, now=now)
 
 
 def note_deleted(subject: Model, *, actor: Actor) -> None:
     """Keep who is about to delete the object."""
-    _write(subject, Action.DELETE, {}, actor)
+    _write(subject, Action.DELETE, {}, actor=actor)
 
 
 def changes_of(subject: Model) -> QuerySet[Change]:
@@ -62,7 +71,13 @@ def _plain(value: Any) -> Any:
 
 
 def _write(
-    subject: Model, action: Action, fields: dict[str, list[Any]], actor: Actor, about: str = ""
+    subject: Model,
+    action: Action,
+    fields: dict[str, list[Any]],
+    *,
+    actor: Actor,
+    about: str = "",
+    now: datetime | None = None,
 ) -> None:
     Change.objects.create(
         subject_type=_type_of(subject),
@@ -73,4 +88,5 @@ def _write(
         about=about,
         actor_type=actor.type,
         actor_name=actor.name,
+        created_at=now or timezone.now(),
     )
