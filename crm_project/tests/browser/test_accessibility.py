@@ -26,6 +26,7 @@ def paths():
         "/contacts/contact/",
         f"/contacts/contact/{contact.pk}/change/",
         f"/contacts/contact/reassign_to/?ids={contact.pk}",
+        "/contacts/contact/import/",
         "/leads/lead/",
         f"/leads/lead/{contact.lead_id}/change/",
     ]
