@@ -270,6 +270,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SIDEBAR": {"navigation": "crm_project.navigation.navigation"},
     "STYLES": [lambda request: static("crm_project/admin.css")],
+    "SCRIPTS": [lambda request: static("crm_project/labels.js")],
     "DASHBOARD_CALLBACK": "stats.dashboard_views.add_dashboard",
 }
 

@@ -9,10 +9,18 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
+from crm_project.errors import Conflict, StaleError
 from crm_project.testing.queries import capture_sql
+from leads import services
 from leads.models import Lead
 from leads.selectors import known_as, possible_duplicates
-from leads.services import LeadIsMerged, Profile, find_or_create_leads, update_lead
+from leads.services import (
+    LeadIsMerged,
+    Profile,
+    absorb_lead,
+    find_or_create_leads,
+    update_lead,
+)
 from leads.tests.factories import LeadFactory
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +190,26 @@ class TestSearchByParts:
         LeadFactory(name="Анна")
         assert "lead_by_parts" not in self.plan()
         assert self.found.count() == 1
+
+
+def test_a_change_that_rests_on_what_is_no_longer_so_is_a_conflict():
+    lead = LeadFactory(name="Анна")
+    update_lead(lead, name="Анна П.", expected={"name": "Анна"})
+    with pytest.raises(Conflict):
+        update_lead(lead, name="Анна Р.", expected={"name": "Анна"})
+    lead.refresh_from_db()
+    assert lead.name == "Анна П."
+
+
+def test_whoever_is_merged_into_the_merged_one_meanwhile_makes_it_begin_again(monkeypatch):
+    survivor, merged = LeadFactory.create_batch(2)
+    lock = services._lock
+
+    def lock_then_another_follows(wanted):
+        found = lock(wanted)
+        LeadFactory(merged_into=merged)
+        return found
+
+    monkeypatch.setattr(services, "_lock", lock_then_another_follows)
+    with pytest.raises(StaleError):
+        absorb_lead(survivor.pk, merged.pk)

@@ -28,3 +28,13 @@ def test_a_contact_that_came_and_went_while_deleting_is_a_conflict(monkeypatch):
     monkeypatch.setattr(Source, "delete", refused)
     with pytest.raises(Conflict):
         delete_source(SourceFactory())
+
+
+@pytest.mark.django_db
+def test_a_change_that_rests_on_what_is_no_longer_so_is_a_conflict():
+    source = SourceFactory(name="Бот")
+    update_source(source, name="Наш бот", expected={"name": "Бот"})
+    with pytest.raises(Conflict):
+        update_source(source, name="Их бот", expected={"name": "Бот"})
+    source.refresh_from_db()
+    assert source.name == "Наш бот"

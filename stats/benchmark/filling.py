@@ -64,6 +64,7 @@ def _leads(count: int, now: datetime) -> list[int]:
                 external_id=f"tg:{n}",
                 name=f"Клиент Щукин {n}",
                 phone=f"+7 900 {n:07}",
+                phone_e164=f"+7900{n:07}",
                 created_at=now - YEARS * (1 - n / count),
             )
             for n in range(start, min(count, start + BATCH))
