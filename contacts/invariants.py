@@ -178,13 +178,13 @@ def choices_replay(rows: Rows) -> list[str]:
 
 
 def open_ones_are_whole(rows: Rows) -> list[str]:
-    """I5: open contacts have no closing time and wait exactly when nobody has them; closed ones
-    neither wait nor lack that time.
+    """I5: contacts without a closing time are open and wait exactly when nobody has them; none that
+    waits has such a time.
 
-    The open and the waiting ones are looked at, by their partial indexes; for all others the
-    constraints speak.
+    These are looked at, by their partial indexes; for all others the constraints speak.
     """
-    wrong = Q(closed_at__isnull=False) | (Q(operator__isnull=True) ^ Q(waiting_since__isnull=False))
+    waits_wrongly = Q(operator__isnull=True) ^ Q(waiting_since__isnull=False)
+    wrong = Q(status=Contact.Status.CLOSED) | waits_wrongly
     ids = {
         *Contact.objects.filter(OPEN).filter(wrong).values_list("pk", flat=True),
         *Contact.objects.filter(WAITING).exclude(OPEN).values_list("pk", flat=True),

@@ -60,7 +60,9 @@ class Contact(models.Model):
         indexes = [
             # Serves the count of open contacts per operator, taken under the lock.
             models.Index(
-                fields=["operator"], condition=~Q(status="closed"), name="contact_open_by_operator"
+                fields=["operator"],
+                condition=Q(closed_at__isnull=True),
+                name="contact_open_by_operator",
             ),
             # Serves the list of those that wait.
             models.Index(
@@ -77,7 +79,9 @@ class Contact(models.Model):
             # Serves the search for those not taken in time.
             models.Index(
                 fields=["source", "assigned_at"],
-                condition=Q(status="new", operator__isnull=False, escalated_at__isnull=True),
+                condition=Q(
+                    closed_at__isnull=True, operator__isnull=False, escalated_at__isnull=True
+                ),
                 name="contact_untaken",
             ),
             # Serves the list of those marked for the team lead.
@@ -135,11 +139,13 @@ class Contact(models.Model):
         return self.status != self.Status.CLOSED
 
 
-OPEN = ~Q(status=Contact.Status.CLOSED)
+# The same as not `closed`, by a constraint. SQLite uses an index with a condition only where no
+# parameter stands in it, as it would for a status.
+OPEN = Q(closed_at__isnull=True)
 # The same as open and without operator, by a constraint.
 WAITING = Q(waiting_since__isnull=False)
-# The same as the condition of the index `contact_untaken`.
-UNTAKEN = Q(status=Contact.Status.NEW, operator__isnull=False, escalated_at__isnull=True)
+# With the condition of the index `contact_untaken`.
+UNTAKEN = OPEN & Q(status=Contact.Status.NEW, operator__isnull=False, escalated_at__isnull=True)
 
 
 class DecisionRecord(models.Model):

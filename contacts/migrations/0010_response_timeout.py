@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='contact',
-            index=models.Index(condition=models.Q(('escalated_at__isnull', True), ('operator__isnull', False), ('status', 'new')), fields=['source', 'assigned_at'], name='contact_untaken'),
+            index=models.Index(condition=models.Q(('closed_at__isnull', True), ('escalated_at__isnull', True), ('operator__isnull', False)), fields=['source', 'assigned_at'], name='contact_untaken'),
         ),
         migrations.AddIndex(
             model_name='contact',

@@ -19,6 +19,9 @@
     }
   }
 
-  window.addEventListener("load", nameAll);
-  document.addEventListener("formset:added", () => setTimeout(nameAll));
+  document.addEventListener("DOMContentLoaded", function () {
+    // Boxes are made when the page is ready, and with every row that is added.
+    new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
+    nameAll();
+  });
 })();
