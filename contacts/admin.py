@@ -26,6 +26,7 @@ from contacts.import_admin import ContactImport
 from contacts.models import Contact
 from contacts.rights import visible_contacts
 from crm_project.admin_mixins import VisibleOnlyMixin
+from crm_project.audit.admin import AuditedAdmin
 from crm_project.careful_admin import CarefulAdmin
 from crm_project.paginator import UncountedPaginator
 from operators.roles import is_only_operator
@@ -34,7 +35,9 @@ MOST_AT_ONCE = 100
 
 
 @admin.register(Contact)
-class ContactAdmin(ContactImport, ContactExport, VisibleOnlyMixin, CarefulAdmin, ModelAdmin):
+class ContactAdmin(
+    ContactImport, ContactExport, VisibleOnlyMixin, AuditedAdmin, CarefulAdmin, ModelAdmin
+):
     """A window on the contacts: what changes them are the actions, through the services."""
 
     list_display = ["number", "status_label", "lead", "source", "who", "excerpt", "created_at"]

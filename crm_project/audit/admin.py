@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
 
 from crm_project.audit.models import Change
 from crm_project.audit.services import changes_of
+from crm_project.paginator import UncountedPaginator
 
 ON_THE_PAGE, ON_ITS_OWN_PAGE = 10, 500
 
@@ -42,7 +47,7 @@ class AuditedAdmin:
 
     def lines(self, obj: Model, limit: int) -> list[Line]:
         """The newest changes of the object, in words."""
-        return [self._line(change) for change in changes_of(obj)[:limit]]
+        return [self.line(change) for change in changes_of(obj)[:limit]]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         obj = context.get("original")
@@ -60,7 +65,8 @@ class AuditedAdmin:
             response.context_data["changes"] = self.lines(obj, ON_ITS_OWN_PAGE)  # type: ignore[index]
         return response
 
-    def _line(self, change: Change) -> Line:
+    def line(self, change: Change) -> Line:
+        """One change in words."""
         return Line(
             when=change.created_at,
             who=who(change.actor_type, change.actor_name),
@@ -81,6 +87,43 @@ class AuditedAdmin:
             return getattr(self.opts.get_field(name), attribute, None)  # type: ignore[attr-defined]
         except FieldDoesNotExist:
             return None
+
+
+@admin.register(Change)
+class ChangeAdmin(ModelAdmin):
+    """All changes, those of objects too that are no more: to look at, never to change."""
+
+    list_display = ["created_at", "by", "action", "subject_type", "subject_name", "what"]
+    list_display_links = None
+    list_filter = ["subject_type", "action"]
+    search_fields = ["subject_name", "actor_name"]
+    sortable_by: list[str] = []
+    paginator = UncountedPaginator
+    show_full_result_count = False
+    list_disable_select_all = True
+
+    @admin.display(description=gettext_lazy("who asked"))
+    def by(self, change: Change) -> str:
+        return who(change.actor_type, change.actor_name)
+
+    @admin.display(description=gettext_lazy("what"))
+    def what(self, change: Change) -> str:
+        shown = self.admin_site.get_model_admin(_model_of(change.subject_type))
+        return "; ".join(shown.line(change).details)  # type: ignore[attr-defined]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Change | None = None) -> bool:
+        return False
+
+
+def _model_of(subject_type: str) -> type[Model]:
+    """The model of that name; there are no two of ours."""
+    return next(each for each in apps.get_models() if each._meta.model_name == subject_type)
 
 
 def who(actor_type: str, actor_name: str) -> str:

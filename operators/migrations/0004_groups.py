@@ -18,6 +18,7 @@ ACTIONS = {
         "leads.lead": ["view", "add", "change", "delete"],
         "contacts.contact": ["view", "add", "change"],
         "contacts.decisionrecord": ["view"],
+        "audit.change": ["view"],
         "auth.user": ["view", "add", "change"],
     },
     OPERATOR: {
@@ -56,6 +57,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("operators", "0003_hours"),
+        ("audit", "0001_change"),
         ("sources", "0002_distribution"),
         ("leads", "0001_lead"),
         ("contacts", "0007_idempotency_key"),

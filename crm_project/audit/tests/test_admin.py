@@ -2,9 +2,12 @@
 
 import pytest
 
-from contacts.staffing import change_operator, change_source
+from contacts.services import change_status
+from contacts.staffing import change_operator, change_source, delete_operator
+from contacts.tests.factories import ContactFactory
 from crm_project.actor import Actor
 from crm_project.testing.forms import filled
+from leads.services import update_lead
 from operators.tests.factories import OperatorFactory
 from sources.services import set_weight
 from sources.tests.factories import SourceFactory
@@ -58,3 +61,24 @@ def test_what_nobody_changed_says_so(admin_client):
     operator = OperatorFactory()
     shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/history/"))
     assert "Изменений пока не было." in shown
+
+
+def test_all_changes_are_listed_of_objects_too_that_are_no_more(admin_client):
+    operator = OperatorFactory(name="Анна", max_active_contacts=5)
+    change_operator(operator, {"max_active_contacts": 8}, actor=ANNA)
+    delete_operator(operator, actor=ANNA)
+    shown = text(admin_client.get("/admin/audit/change/"))
+    assert "лимит: 5 → 8" in shown
+    assert "удаление" in shown
+    assert admin_client.get("/admin/audit/change/add/").status_code == 403
+
+
+def test_every_kind_of_change_is_told_in_the_list(admin_client):
+    contact = ContactFactory()
+    change_status(contact.pk, status="closed", actor=ANNA)
+    update_lead(contact.lead, name="Вера", actor=ANNA)
+    change_source(contact.source, {"strategy": "least_loaded"}, actor=ANNA)
+    shown = text(admin_client.get("/admin/audit/change/"))
+    assert "статус: новое → закрыто" in shown
+    assert "→ Вера" in shown
+    assert "наименее загруженному" in shown
