@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince
@@ -20,7 +20,7 @@ from unfold.decorators import display
 from contacts.admin_actions import ACTS, do_each
 from contacts.admin_filters import DaysFilter, EscalatedFilter, WaitingFilter
 from contacts.admin_search import search
-from contacts.contact_page import around, urls
+from contacts.contact_page import MOST_AT_ONCE, around, urls
 from contacts.export_admin import ContactExport
 from contacts.import_admin import ContactImport
 from contacts.models import Contact
@@ -30,8 +30,6 @@ from crm_project.audit.admin import AuditedAdmin
 from crm_project.careful_admin import CarefulAdmin
 from crm_project.paginator import UncountedPaginator
 from operators.roles import is_only_operator
-
-MOST_AT_ONCE = 100
 
 
 @admin.register(Contact)
@@ -170,7 +168,7 @@ class ContactAdmin(
     def reassign_to(self, request: HttpRequest, queryset: QuerySet[Contact]) -> HttpResponse:
         ids = queryset.order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_AT_ONCE]
         query = ",".join(str(each) for each in ids)
-        return redirect(f"../contact/reassign_to/?ids={query}")
+        return redirect(f"{reverse('admin:contacts_contact_reassign_to')}?ids={query}")
 
     @staticmethod
     def _each(request: HttpRequest, queryset: QuerySet[Contact], name: str) -> None:

@@ -3,13 +3,13 @@
 from django.db.models import Q, QuerySet
 
 from contacts.models import Contact
+from crm_project.api.filters import LARGEST_ID
 from leads.selectors import known_as, survivors_of
 
 # Parts of texts are looked for in the newest so many contacts: no index serves them on every
 # database. What identifies somebody is found by indexes, wherever it is.
 NEWEST = 20_000
 MOST_LEADS = 500
-LARGEST_ID = 2**63 - 1
 
 
 def search(contacts: QuerySet[Contact], term: str) -> QuerySet[Contact]:

@@ -18,8 +18,8 @@ from contacts.selectors import with_load
 from contacts.timeline import timeline
 from contacts.waiting import causes
 from contacts.wording import cause_in_words
+from crm_project.api.filters import LARGEST_ID
 from crm_project.audit.admin import who
-from crm_project.careful_admin import LARGEST_ID
 from operators.models import Operator
 
 MOST_AT_ONCE = 100

@@ -14,11 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
+from crm_project.api.filters import LARGEST_ID
 from crm_project.errors import Busy, Conflict
 
 REFUSED = (APIException, ObjectDoesNotExist, OperationalError, InterfaceError)
-LARGEST_ID = 2**63 - 1
-
 Thing = TypeVar("Thing")
 
 

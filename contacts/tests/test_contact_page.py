@@ -122,7 +122,7 @@ def test_several_are_handed_to_one_operator_up_to_the_limit(admin_client):
     boris = serve(source, name="Борис", max_active_contacts=1)
     data = {"action": "reassign_to", "_selected_action": [first.pk, second.pk]}
     choosing = admin_client.post(f"{BASE}/", data, follow=True)
-    address = choosing.redirect_chain[-1][0].replace("../contact", BASE)
+    address = choosing.redirect_chain[-1][0]
     assert "Борис" in text(choosing)
     response = admin_client.post(address, {"operator": boris.pk}, follow=True)
     assert told(response) == [
