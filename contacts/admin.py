@@ -25,8 +25,9 @@ from contacts.export_admin import ContactExport
 from contacts.import_admin import ContactImport
 from contacts.models import Contact
 from contacts.rights import visible_contacts
+from contacts.timeline import timeline
 from crm_project.admin_mixins import VisibleOnlyMixin
-from crm_project.audit.admin import AuditedAdmin
+from crm_project.audit.admin import AuditedAdmin, Line, who
 from crm_project.careful_admin import CarefulAdmin
 from crm_project.paginator import UncountedPaginator
 from operators.roles import is_only_operator
@@ -104,6 +105,13 @@ class ContactAdmin(
         self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
     ) -> tuple[QuerySet[Contact], bool]:
         return search(queryset, search_term), False
+
+    def lines(self, obj: Contact, limit: int) -> list[Line]:
+        """What became of it, newest first: its decisions too, not only who changed it."""
+        return [
+            Line(event.when, who(event.actor_type, event.actor_name), event.title, [event.text])
+            for event in reversed(timeline(obj)[-limit:])
+        ]
 
     def get_urls(self) -> list[URLPattern]:
         return urls(self) + super().get_urls()

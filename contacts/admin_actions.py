@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from contacts.models import Contact
 from contacts.rights import only_of
@@ -11,11 +12,19 @@ from contacts.services import OperatorFull, change_status, reassign_contact
 from contacts.wording import explain
 from crm_project.api.access import actor_of
 from crm_project.careful_admin import tell_each
+from crm_project.errors import Conflict
 
 Act = Callable[[HttpRequest, Contact], str]
 
 
+class NobodyHasIt(Conflict):
+    default_code = "nobody_has_it"
+    default_detail = gettext_lazy("It waits: hand it to somebody first.")
+
+
 def take(request: HttpRequest, contact: Contact) -> str:
+    if contact.operator_id is None:
+        raise NobodyHasIt
     return _move(request, contact, Contact.Status.IN_PROGRESS)
 
 

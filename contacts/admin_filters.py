@@ -1,6 +1,6 @@
 """By what people narrow the list of contacts."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -20,17 +20,19 @@ class DaysFilter(RangeDateFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if first := self._day("from"):
             queryset = queryset.filter(**{f"{self.parameter_name}__gte": first})
-        if last := self._day("to"):
-            after = last + timedelta(days=1)
+        if after := self._day("to", later=1):
             queryset = queryset.filter(**{f"{self.parameter_name}__lt": after})
         return queryset
 
-    def _day(self, which: str) -> datetime | None:
-        """Its first moment; None where no day was given."""
+    def _day(self, which: str, *, later: int = 0) -> datetime | None:
+        """The first moment of the day, so many days later; None where no such day was given."""
         given = self.used_parameters.get(f"{self.parameter_name}_{which}")
         try:
             day = parse_date_str(given) if isinstance(given, str) else None
-            return make_aware(datetime(day.year, day.month, day.day)) if day else None
+            day = day and day + timedelta(days=later)
+            return (
+                make_aware(datetime(day.year, day.month, day.day)).astimezone(UTC) if day else None
+            )
         except (ValueError, OverflowError):
             return None
 

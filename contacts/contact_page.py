@@ -20,6 +20,7 @@ from contacts.waiting import causes
 from contacts.wording import cause_in_words
 from crm_project.api.filters import LARGEST_ID
 from crm_project.audit.admin import who
+from crm_project.careful_admin import is_id
 from operators.models import Operator
 
 MOST_AT_ONCE = 100
@@ -53,6 +54,8 @@ def urls(model_admin: Any) -> list[URLPattern]:
 def around(contact: Contact, *, may_act: bool, may_hand_over: bool) -> dict[str, Any]:
     """What the page shows beside the fields."""
     possible = POSSIBLE[Contact.Status(contact.status)] if may_act else []
+    if contact.operator_id is None:
+        possible = [name for name in possible if name != "take"]
     return {
         "events": [(event, who(event.actor_type, event.actor_name)) for event in timeline(contact)],
         "acts": [(name, LABELS[name]) for name in possible],
@@ -63,7 +66,7 @@ def around(contact: Contact, *, may_act: bool, may_hand_over: bool) -> dict[str,
 
 def do(model_admin: Any, request: HttpRequest, contact_id: int, name: str) -> HttpResponse:
     """Do to the contact what one of its buttons says."""
-    if request.method != "POST" or name not in ACTS:
+    if request.method != "POST" or name not in ACTS or contact_id > LARGEST_ID:
         raise Http404
     contact = _chosen(model_admin, request, [contact_id]).first()
     if contact is None:
@@ -140,8 +143,7 @@ def _back(contacts: list[Contact]) -> HttpResponseRedirect:
 
 
 def _ids(text: str) -> list[int]:
-    ids = [int(each) for each in text.split(",") if each.isascii() and each.isdigit()]
-    return [each for each in ids if each <= LARGEST_ID][:MOST_AT_ONCE]
+    return [int(each) for each in text.split(",") if is_id(each)][:MOST_AT_ONCE]
 
 
 def _chosen(model_admin: Any, request: HttpRequest, ids: list[int]) -> QuerySet[Contact]:

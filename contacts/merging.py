@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop
 
 from contacts.models import Contact
 from crm_project.actor import SYSTEM, Actor
-from crm_project.audit.services import note_values
+from crm_project.audit.services import note_changed, note_values
 from crm_project.errors import Busy, StaleError
 from leads.models import Lead
 from leads.services import absorb_lead
@@ -42,8 +42,12 @@ def merge_leads(*, survivor_id: int, merged_id: int, actor: Actor = SYSTEM) -> M
     for _attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
+                before = (
+                    Lead.objects.filter(pk=survivor_id).values("name", "phone", "email").first()
+                )
                 survivor = absorb_lead(survivor_id, merged_id)
                 done = Merge(survivor, _move_contacts(merged_id, survivor))
+                note_changed(survivor, before or {}, actor=actor)
                 _note(done, Lead.objects.get(pk=merged_id), actor)
                 return done
         except StaleError:

@@ -1,7 +1,9 @@
 """Who would get the next contact. Reads only, by the same functions as the real decision."""
 
+from collections.abc import Collection
+
 from contacts.availability import Availability
-from contacts.distribution import Candidate, Decision
+from contacts.distribution import LEAST_LOADED, Candidate, Decision, least_loaded, sort_out
 from contacts.selectors import latest_of_leads
 from leads.models import Lead
 from leads.selectors import survivors_of
@@ -26,6 +28,29 @@ def _preferred(source: Source, external_id: str | None) -> int | None:
         return None
     leads = survivors_of(Lead.objects.filter(external_id=external_id))
     return next((latest.operator_id for latest in latest_of_leads(leads).values()), None)
+
+
+def shares_of(operator_id: int, sources: Collection[Source]) -> dict[int, tuple[float, int] | None]:
+    """By sources, what part of the next contacts the operator gets, and the weight of all others
+    who can get them; None where the operator cannot.
+
+    In the long run: a strategy that goes by turns gives the whole of the very next one to one.
+    """
+    available = Availability([source.pk for source in sources])
+    return {source.pk: _share_of(operator_id, source, available) for source in sources}
+
+
+def _share_of(
+    operator_id: int, source: Source, available: Availability
+) -> tuple[float, int] | None:
+    candidates, _skipped = sort_out(available.candidates(source))
+    mine = next((each for each in candidates if each.operator_id == operator_id), None)
+    if mine is None or not source.is_active:
+        return None
+    if source.strategy == LEAST_LOADED:
+        return float(least_loaded(candidates) is mine), 0
+    others = sum(each.weight for each in candidates) - mine.weight
+    return mine.weight / (mine.weight + others), others
 
 
 def serving(source: Source) -> list[tuple[Candidate, float]]:

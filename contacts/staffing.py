@@ -18,7 +18,7 @@ from contacts.locks import lock_for_parking, lock_operators, lock_sources, settl
 from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import queues, queues_of
 from crm_project.actor import SYSTEM, Actor
-from crm_project.audit.services import note_deleted
+from crm_project.audit.services import note_deleted, note_values
 from crm_project.errors import Conflict, StaleError
 from operators.models import DayOff, Operator, Shift
 from operators.services import set_hours, update_operator
@@ -214,6 +214,9 @@ def delete_operator(operator: Operator, **how: Unpack[How]) -> Release:
     def delete() -> Release:
         released = _release(operator.pk, lambda locked: None, how)
         Contact.objects.filter(operator=operator).update(operator=None)
+        for assignment in operator.assignments.select_related("source").order_by("pk"):
+            values = {"weight": (assignment.weight, None)}
+            note_values(assignment.source, values, actor=_actor(how), about=operator.name)
         note_deleted(operator, actor=_actor(how))
         operator.delete()
         return released

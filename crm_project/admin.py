@@ -12,7 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from contacts.staffing import change_operator
 from crm_project.admin_mixins import VisibleOnlyMixin
+from crm_project.api.access import actor_of
+from crm_project.careful_admin import ToldAdmin
 from operators.roles import ROLES, is_team_lead
 
 # Importing Django's admin of these has registered it.
@@ -20,7 +23,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(VisibleOnlyMixin, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(VisibleOnlyMixin, ToldAdmin, DjangoUserAdmin, ModelAdmin):
     """Superusers change everybody; team leads make logins for those who have no rights beyond
     the groups of `operators.roles`, and so give nobody more than they have themselves.
     """
@@ -78,9 +81,19 @@ class UserAdmin(VisibleOnlyMixin, DjangoUserAdmin, ModelAdmin):
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)
 
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """The operator who worked as this user is told to work as nobody."""
+        if operator := getattr(obj, "operator", None):
+            change_operator(operator, {"user": None}, actor=actor_of(request))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self.delete_model(request, user)
+
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(ToldAdmin, DjangoGroupAdmin, ModelAdmin):
     """A look at what the groups allow, for superusers: migrations make them."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -2,14 +2,15 @@
 things or the database refuses is a message, not an error page.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
@@ -19,6 +20,9 @@ from crm_project.errors import Busy, Conflict
 
 REFUSED = (APIException, ObjectDoesNotExist, OperationalError, InterfaceError)
 Thing = TypeVar("Thing")
+MOST_NAMED = 10
+NEVER_ASKED = {"regex", "iregex", "range", "year", "month", "day", "week_day", "iso_year", "week"}
+NEVER_ASKED |= {"quarter", "hour", "minute", "second", "iso_week_day"}
 
 
 class CarefulForm(forms.ModelForm):
@@ -77,8 +81,10 @@ class ShowsWhatItShowed:
         return field
 
 
-class CarefulAdmin(ShowsWhatItShowed):
-    """Of a ModelAdmin: what its services refuse is told as a message on the page one came from."""
+class ToldAdmin:
+    """Of a ModelAdmin: what is refused is told as a message on the page one came from, and what a
+    list cannot be narrowed by is left out.
+    """
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._or_told(request, super().changeform_view, *args, **kwargs)  # type: ignore[misc]
@@ -91,17 +97,23 @@ class CarefulAdmin(ShowsWhatItShowed):
 
     def response_action(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         chosen = request.POST.getlist("_selected_action")
-        if all(each.isascii() and each.isdigit() and int(each) <= LARGEST_ID for each in chosen):
+        if all(is_id(each) for each in chosen):
             return super().response_action(request, queryset)  # type: ignore[misc, no-any-return]
         self._tell(request, _("Nothing was selected that is there."))
         return HttpResponseRedirect(request.get_full_path())
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """No parts of dates: the databases refuse years that Python does not know."""
-        parts = {"year", "month", "day", "week_day", "iso_year", "week", "quarter"}
-        return not parts.intersection(lookup.split("__")) and super().lookup_allowed(  # type: ignore[misc]
+        """Nothing that no page asks for and that the databases answer with errors, or for hours."""
+        return not NEVER_ASKED.intersection(lookup.split("__")) and super().lookup_allowed(  # type: ignore[misc]
             lookup, value, request
         )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """A number or a moment that the database cannot even compare is a wrong filter."""
+        try:
+            return super().get_changelist_instance(request)  # type: ignore[misc]
+        except (ValueError, OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error
 
     def _or_told(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
@@ -118,16 +130,28 @@ class CarefulAdmin(ShowsWhatItShowed):
         self.message_user(request, text, messages.ERROR)  # type: ignore[attr-defined]
 
 
+class CarefulAdmin(ToldAdmin, ShowsWhatItShowed):
+    """The same, whose forms undo nobody's change."""
+
+
+def is_id(text: str) -> bool:
+    """Can it be the id of a row?"""
+    few = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))
+    return few and int(text) <= LARGEST_ID
+
+
 def tell_each(request: HttpRequest, objects: Iterable[Thing], act: Callable[[Thing], str]) -> None:
-    """Do it to one object at a time, and tell each outcome once, with its count."""
-    done: Counter[tuple[int, str]] = Counter()
+    """Do it to one object at a time, and tell each outcome once, with whose it is."""
+    done: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for each in objects:
         try:
-            done[messages.SUCCESS, act(each)] += 1
+            done[messages.SUCCESS, act(each)].append(str(each))
         except REFUSED as error:
-            done[messages.WARNING, words(error)] += 1
-    for (level, text), count in done.most_common():
-        messages.add_message(request, level, f"{text} × {count}" if count > 1 else text)
+            done[messages.WARNING, words(error)].append(str(each))
+    for (level, text), names in done.items():
+        more = len(names) - MOST_NAMED
+        shown = names[:MOST_NAMED] + ([_("%(count)d more") % {"count": more}] if more > 0 else [])
+        messages.add_message(request, level, f"{', '.join(shown)}: {text}")
 
 
 def words(error: Exception) -> str:

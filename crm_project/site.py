@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import EmptyPage, PageNotAnInteger
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +27,13 @@ class CrmAdminSite(UnfoldAdminSite):
             path("dashboard/", self.admin_view(live_part), name="dashboard"),
             path("dashboard/fairness/", self.admin_view(fairness_part), name="dashboard_fairness"),
         ]
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The theme's, for which a page that is not there would be an error of ours."""
+        try:
+            return super().search(request, extra_context)
+        except (PageNotAnInteger, EmptyPage) as error:
+            raise Http404 from error
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

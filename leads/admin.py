@@ -27,6 +27,7 @@ from leads.export_admin import LeadExport
 from leads.models import Lead
 from leads.selectors import known_as, possible_duplicates, survivors_of
 from leads.services import update_lead
+from operators.roles import is_only_operator
 
 NEWEST = 100
 MOST_DUPLICATES = 20
@@ -104,6 +105,7 @@ class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulA
             "newest": NEWEST,
             "duplicates": [(each, counts.get(each.lead.pk, 0)) for each in found],
             "may_merge": may_merge,
+            "sees_all": not is_only_operator(request.user),
             "merged": lead.merged.order_by("pk")[:NEWEST],
         }
 
@@ -153,7 +155,7 @@ class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulA
             "opts": self.opts,
             "original": pair[0],
             "media": self.media,
-            "sides": [(lead, counts.get(lead.pk, 0)) for lead in pair],
+            "sides": _fuller_first(pair, counts),
         }
         return TemplateResponse(request, "admin/leads/lead/merge.html", context)
 
@@ -173,3 +175,9 @@ class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulA
         text = message % {"lead": merged, "id": merged.external_id, "count": done.contacts}
         self.message_user(request, text, messages.SUCCESS)
         return redirect("admin:leads_lead_change", survivor.pk)
+
+
+def _fuller_first(pair: list[Lead], counts: dict[int, int]) -> list[tuple[Lead, int]]:
+    """The one with more contacts, of equals the older one, is what people mean to keep."""
+    sides = [(lead, counts.get(lead.pk, 0)) for lead in pair]
+    return sorted(sides, key=lambda side: (-side[1], side[0].created_at, side[0].pk))

@@ -13,7 +13,6 @@ from contacts.staffing import change_operator, delete_operator, release_operator
 from contacts.wording import release_in_words
 from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
-from crm_project.audit.services import note_created
 from crm_project.careful_admin import CarefulAdmin, tell_each
 from operators.export_admin import OperatorExport
 from operators.hours_admin import HoursMixin
@@ -26,6 +25,7 @@ from sources.assignment_admin import SavesAssignments, SourcesInline
 class OperatorAdmin(
     OperatorExport, SavesAssignments, HoursMixin, AuditedAdmin, CarefulAdmin, ModelAdmin
 ):
+    told_of_new = TOLD_OF_NEW
     list_display = ["name", "is_active", "load_bar", "max_active_contacts"]
     list_filter = ["is_active", "sources"]
     search_fields = ["name"]
@@ -33,9 +33,17 @@ class OperatorAdmin(
     autocomplete_fields = ["user"]
     inlines = [SourcesInline, *HoursMixin.inlines]
     actions = ["activate", "deactivate", "release"]
+    change_form_outer_before_template = "admin/operators/operator/buttons.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operator]:
         return with_load(super().get_queryset(request))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Only a user whom one may see can be linked."""
+        if db_field.name == "user":
+            users = self.admin_site.get_model_admin(db_field.remote_field.model)
+            kwargs["queryset"] = users.get_queryset(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("open contacts"), ordering="current_load")
     def load_bar(self, operator: Operator) -> str:
@@ -62,7 +70,7 @@ class OperatorAdmin(
             changed = change_operator(operator, {"is_active": on}, actor=actor_of(request))
             return _("accepts") if changed.is_active else _("does not accept")
 
-        tell_each(request, queryset, lambda each: f"{each.name}: {change(each)}")
+        tell_each(request, queryset, change)
 
     @admin.action(
         description=gettext_lazy("Accept no new contacts and release the open ones"),
@@ -74,14 +82,12 @@ class OperatorAdmin(
     @staticmethod
     def _release(request: HttpRequest, operator: Operator) -> str:
         done = release_operator(operator.pk, deactivate=True, actor=actor_of(request))
-        return f"{operator.name}: {release_in_words(done)}"
+        return release_in_words(done)
 
-    def save_model(self, request: HttpRequest, obj: Operator, form: Any, change: bool) -> None:
-        if change:
-            change_operator(obj, form.changes(), expected=form.expected(), actor=actor_of(request))
-        else:
-            super().save_model(request, obj, form, change)
-            note_created(obj, TOLD_OF_NEW, actor=actor_of(request))
+    def save_changes(self, request: HttpRequest, form: Any) -> None:
+        change_operator(
+            form.instance, form.changes(), expected=form.expected(), actor=actor_of(request)
+        )
 
     def delete_model(self, request: HttpRequest, obj: Operator) -> None:
         delete_operator(obj, actor=actor_of(request))

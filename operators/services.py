@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed, note_created, note_values
@@ -22,7 +23,7 @@ from operators.schedule import Shift as WeeklyShift
 
 Row = TypeVar("Row", bound=models.Model)
 
-TOLD_OF_NEW = ["name", "is_active", "max_active_contacts"]
+TOLD_OF_NEW = ["name", "is_active", "max_active_contacts", "time_zone", "user"]
 
 
 @transaction.atomic
@@ -104,8 +105,8 @@ def _hours_in_words(operator: Operator) -> dict[str, str]:
     shifts = Shift.objects.filter(operator=operator).order_by("weekday", "starts")
     days_off = DayOff.objects.filter(operator=operator).order_by("first_day")
     return {
-        "shifts": "; ".join(str(each) for each in shifts),
-        "days_off": "; ".join(str(each) for each in days_off),
+        gettext_noop("working hours"): "; ".join(str(each) for each in shifts),
+        gettext_noop("days off"): "; ".join(str(each) for each in days_off),
     }
 
 

@@ -14,7 +14,6 @@ from contacts.staffing import change_source
 from contacts.wording import strategy_name
 from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
-from crm_project.audit.services import note_created
 from crm_project.careful_admin import CarefulAdmin
 from sources.assignment_admin import OperatorsInline, SavesAssignments
 from sources.export_admin import SourceExport
@@ -25,6 +24,7 @@ from sources.source_page import around
 
 @admin.register(Source)
 class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
+    told_of_new = TOLD_OF_NEW
     list_display = ["name", "code", "is_active", "strategy_in_words", "served_by"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]
@@ -58,12 +58,10 @@ class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, Mo
             context |= around(source, request)
         return super().render_change_form(request, context, *args, **kw)
 
-    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
-        if change:
-            change_source(obj, form.changes(), expected=form.expected(), actor=actor_of(request))
-        else:
-            super().save_model(request, obj, form, change)
-            note_created(obj, TOLD_OF_NEW, actor=actor_of(request))
+    def save_changes(self, request: HttpRequest, form: Any) -> None:
+        change_source(
+            form.instance, form.changes(), expected=form.expected(), actor=actor_of(request)
+        )
 
     def value_in_words(self, name: str, value: Any) -> str:
         if name == "strategy" and value:

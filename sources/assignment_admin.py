@@ -1,5 +1,6 @@
 """Weights as rows of the page of their source or of their operator, written by the services."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -13,12 +14,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from contacts.preview import serving
+from contacts.locks import lock_operators, lock_sources
+from contacts.preview import serving, shares_of
 from contacts.staffing import assign
 from crm_project.actor import Actor
 from crm_project.api.access import actor_of
+from crm_project.audit.services import note_created
 from crm_project.careful_admin import ShowsWhatItShowed
-from sources.models import Assignment
+from operators.models import Operator
+from sources.models import Assignment, Source
 from sources.services import remove_assignment
 
 
@@ -59,7 +63,21 @@ class PairsFormSet(BaseInlineFormSet):
 
 
 class SourcesFormSet(PairsFormSet):
+    """Knows of every row the share that the operator has there now."""
+
     other = "source"
+
+    @cached_property
+    def shares(self) -> dict[int, tuple[float, int] | None]:
+        """By sources; None: the operator can get nothing there."""
+        rows = [each.source for each in self.get_queryset()]
+        return shares_of(self.instance.pk, rows) if rows else {}
+
+    def _construct_form(self, i: int, **kwargs: Any) -> Any:
+        form = super()._construct_form(i, **kwargs)
+        found = self.shares.get(form.instance.source_id) if form.instance.pk else (0.0, 0)
+        form.instance.share_now, form.instance.others = found or (None, 0)
+        return form
 
 
 class OperatorsFormSet(PairsFormSet):
@@ -83,45 +101,52 @@ class OperatorsFormSet(PairsFormSet):
         return form
 
 
-class OperatorsInline(ShowsWhatItShowed, TabularInline):
-    """Who serves a source."""
+class SharesInline(ShowsWhatItShowed, TabularInline):
+    """Rows of weights, each with what it gives now."""
 
     model = Assignment
-    formset = OperatorsFormSet
-    fields = ["operator", "weight", "share"]
     readonly_fields = ["share"]
-    autocomplete_fields = ["operator"]
     extra = 0
     hide_title = True
-    verbose_name = _("operator")
-    verbose_name_plural = _("Operators and weights")
 
     class Media:
         js = ["sources/shares.js"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Assignment]:
-        return super().get_queryset(request).select_related("operator").order_by("operator")
-
     @admin.display(description=_("gets now"))
     def share(self, assignment: Assignment) -> str:
-        """Recomputed by `shares.js` while somebody types; its rows can or cannot get a contact."""
+        """Recomputed by `shares.js` while somebody types.
+
+        A row that is not available gets nothing; `others` is the weight of all others there, where
+        they are not rows of the same page.
+        """
         share = getattr(assignment, "share_now", 0.0)
         return format_html(
-            '<output class="crm-share" data-available="{}">{}</output>',
+            '<output class="crm-share" data-available="{}" data-others="{}">{}</output>',
             "" if share is None else "yes",
+            getattr(assignment, "others", ""),
             "—" if share is None else f"{number_format(100 * share, 1)} %",
         )
 
 
-class SourcesInline(ShowsWhatItShowed, TabularInline):
+class OperatorsInline(SharesInline):
+    """Who serves a source."""
+
+    formset = OperatorsFormSet
+    fields = ["operator", "weight", "share"]
+    autocomplete_fields = ["operator"]
+    verbose_name = _("operator")
+    verbose_name_plural = _("Operators and weights")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Assignment]:
+        return super().get_queryset(request).select_related("operator").order_by("operator")
+
+
+class SourcesInline(SharesInline):
     """Which sources an operator serves."""
 
-    model = Assignment
     formset = SourcesFormSet
-    fields = ["source", "weight"]
+    fields = ["source", "weight", "share"]
     autocomplete_fields = ["source"]
-    extra = 0
-    hide_title = True
     verbose_name = _("source")
     verbose_name_plural = _("Sources and weights")
 
@@ -130,7 +155,32 @@ class SourcesInline(ShowsWhatItShowed, TabularInline):
 
 
 class SavesAssignments:
-    """Of a ModelAdmin: the rows of its inlines are written through the services."""
+    """Of the ModelAdmin of an operator or a source: the form and the rows of its inlines are
+    written through the services, all in one transaction.
+
+    So what any of them locks is locked first, in the order of `contacts.locks`: else a form and an
+    arrival could each wait for what the other has.
+    """
+
+    told_of_new: Sequence[str]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Make what is new; what is there is changed in `save_related`, under all the locks."""
+        if not change:
+            super().save_model(request, obj, form, change)  # type: ignore[misc]
+            note_created(obj, self.told_of_new, actor=actor_of(request))
+
+    def save_changes(self, request: HttpRequest, form: Any) -> None:
+        """Write what the form changed, through the service."""
+        raise NotImplementedError
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        operators, sources = _concerned(form.instance, formsets)
+        lock_operators(sources=sources, operators=operators)
+        lock_sources(sources)
+        if change:
+            self.save_changes(request, form)
+        super().save_related(request, form, formsets, change)  # type: ignore[misc]
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         if formset.model is not Assignment:
@@ -143,6 +193,22 @@ class SavesAssignments:
         for assignment in [each for each, _names in formset.changed_objects] + formset.new_objects:
             _write(assignment, actor)
         formset.save_m2m()
+
+
+def _concerned(instance: Operator | Source, formsets: Any) -> tuple[set[int], set[int]]:
+    """The operators and the sources that the form and the rows of its weights name."""
+    operators, sources = set(), set()
+    if isinstance(instance, Operator):
+        operators.add(instance.pk)
+        sources |= set(instance.assignments.values_list("source", flat=True))
+    else:
+        sources.add(instance.pk)
+    for formset in formsets:
+        if formset.model is Assignment:
+            rows = [form.instance for form in formset.forms if form.has_changed()]
+            operators |= {row.operator_id for row in rows if row.operator_id}
+            sources |= {row.source_id for row in rows if row.source_id}
+    return operators, sources
 
 
 def _write(assignment: Assignment, actor: Actor) -> None:

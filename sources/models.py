@@ -54,7 +54,8 @@ class Source(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RESPONSE)],
         help_text=_(
-            "A new contact that is not taken in time goes to somebody else. Empty: no limit."
+            "A new contact that is not taken in time goes to somebody else, those that are new"
+            " already too. Empty: no limit."
         ),
     )
     response_handovers = models.PositiveSmallIntegerField(

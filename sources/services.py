@@ -18,7 +18,8 @@ from crm_project.errors import Conflict, invalid
 from operators.models import Operator
 from sources.models import Assignment, Source
 
-TOLD_OF_NEW = ["name", "code", "is_active", "strategy"]
+TOLD_OF_NEW = ["name", "code", "is_active", "auto_assign_waiting", "sticky", "strategy"]
+TOLD_OF_NEW += ["response_minutes", "response_handovers"]
 
 
 class SourceInUse(Conflict):
@@ -82,6 +83,9 @@ def delete_source(source: Source, *, actor: Actor = SYSTEM) -> None:
         with transaction.atomic():
             # Its assignments go first: whoever sets a weight meanwhile locks the two in this order.
             Source.objects.select_for_update().filter(pk=source.pk).first()
+            for each in source.assignments.select_related("operator").order_by("pk"):
+                values = {"weight": (each.weight, None)}
+                note_values(each.operator, values, actor=actor, about=source.name)
             note_deleted(source, actor=actor)
             source.delete()
     except (ProtectedError, IntegrityError) as error:

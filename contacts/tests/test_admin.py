@@ -66,16 +66,21 @@ def test_the_actions_tell_each_outcome_with_its_count(admin):
     source = SourceFactory()
     AssignmentFactory(source=source, operator__name="Анна", operator__max_active_contacts=1)
     first, second = ContactFactory.create_batch(2, source=source)
-    assert act(admin, "take", first) == ["в работе: ждёт"]
-    assert act(admin, "close", first, second) == ["закрыто: ждёт × 2"]
-    assert act(admin, "reopen", first, second) == ["новое: Анна", "новое: ждёт"]
+    waits = "Обращение ждёт: сначала передайте его кому-нибудь."
+    assert act(admin, "take", first) == [f"{first}: {waits}"]
+    assert act(admin, "close", first, second) == [f"{first}, {second}: закрыто: ждёт"]
+    assert act(admin, "reopen", first, second) == [
+        f"{first}: новое: Анна",
+        f"{second}: новое: ждёт",
+    ]
+    assert act(admin, "take", first) == [f"{first}: в работе: Анна"]
     assert "(Анна: занято 1 из 1)" in "".join(act(admin, "reassign", second))
-    assert act(admin, "close", first) == ["закрыто: Анна"]
+    assert act(admin, "close", first) == [f"{first}: закрыто: Анна"]
     second.refresh_from_db()
     assert second.operator.name == "Анна"
     assert act(admin, "reassign", first, second) == [
-        "Обращение закрыто. Сначала откройте его снова.",
-        "Остаётся у оператора Анна: других свободных нет (Анна: прежний оператор).",
+        f"{first}: Обращение закрыто. Сначала откройте его снова.",
+        f"{second}: Остаётся у оператора Анна: других свободных нет (Анна: прежний оператор).",
     ]
 
 

@@ -78,7 +78,7 @@ def test_the_buttons_are_those_that_the_status_allows(admin_client):
     admin_client.post(f"{BASE}/{contact.pk}/do/take/")
     assert offered() == ["close", "reassign"]
     response = admin_client.post(f"{BASE}/{contact.pk}/do/close/", follow=True)
-    assert told(response)[0].startswith("закрыто")
+    assert told(response)[0].startswith(f"{contact}: закрыто")
     assert offered() == ["reopen"]
 
 
@@ -126,8 +126,8 @@ def test_several_are_handed_to_one_operator_up_to_the_limit(admin_client):
     assert "Борис" in text(choosing)
     response = admin_client.post(address, {"operator": boris.pk}, follow=True)
     assert told(response) == [
-        "Передано по выбору человека: Борис.",
-        "Оператор занят до предела: чтобы передать, отметьте «И сверх лимита».",
+        f"{first}: Передано по выбору человека: Борис.",
+        f"{second}: Оператор занят до предела: чтобы передать, отметьте «И сверх лимита».",
     ]
     assert boris.contacts.count() == 1
     admin_client.post(address, {"operator": boris.pk, "force": "on"})

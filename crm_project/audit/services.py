@@ -14,8 +14,9 @@ Action = Change.Action
 
 
 def note_created(subject: Model, names: Iterable[str], *, actor: Actor) -> None:
-    """Keep who made the object, and with what values of the fields named."""
-    fields = {name: [None, getattr(subject, name)] for name in names}
+    """Keep who made the object, and with what values of the fields named, save empty ones."""
+    values = {name: _plain(getattr(subject, name)) for name in names}
+    fields = {name: [None, value] for name, value in values.items() if value not in (None, "")}
     _write(subject, Action.CREATE, fields, actor=actor)
 
 

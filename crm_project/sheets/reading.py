@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import partial
-from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZipFile, ZipInfo
 
@@ -21,9 +20,13 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_ROWS = 100_000
 # What a XLSX file may unpack to: sheets are read piece by piece, all else at once.
 MOST_OF_SHEETS = 512 * 1024 * 1024
-MOST_OF_THE_REST = 64 * 1024 * 1024
-# Blank rows are not counted above, yet they do not go on for ever: a sheet has no more.
-LAST_ROW = 1_048_576
+MOST_OF_TEXTS = 64 * 1024 * 1024
+# Blank rows are not counted above, yet they must not go on for ever.
+LAST_ROW = 2 * MOST_ROWS
+# Titles are few; a cell far to the right would make a row of thousands.
+MOST_COLUMNS = 256
+# Styles and the like are read whole before the first row.
+MOST_OF_OTHER_PARTS = 4 * 1024 * 1024
 
 ZIP, OLE = b"PK\x03\x04", bytes.fromhex("d0cf11e0")
 DELIMITERS = ",;\t"
@@ -63,10 +66,9 @@ def read_rows(file: BinaryIO) -> Iterator[Row]:
 def _some(rows: Iterator[list[str]]) -> Iterator[Row]:
     """Those that are not blank, up to the limit; the first one is the header."""
     count = 0
-    for number, cells in enumerate(islice(rows, LAST_ROW), 1):
-        if not any(map(str.strip, cells)):
-            continue
-        if count > MOST_ROWS:
+    for number, cells in enumerate(rows, 1):
+        blank = not any(map(str.strip, cells))
+        if number > LAST_ROW or (count > MOST_ROWS and not blank):
             raise SheetError(
                 ngettext(
                     "The file has more than %(most)d row. Split it.",
@@ -75,8 +77,9 @@ def _some(rows: Iterator[list[str]]) -> Iterator[Row]:
                 )
                 % {"most": MOST_ROWS}
             )
-        count += 1
-        yield Row(number, cells)
+        if not blank:
+            count += 1
+            yield Row(number, cells)
 
 
 def _csv_rows(file: BinaryIO) -> Iterator[list[str]]:
@@ -136,20 +139,27 @@ def _xlsx_rows(file: BinaryIO) -> Iterator[list[str]]:
         sheet = book.worksheets[0]
         # What the file says of its own size may be wrong.
         sheet.reset_dimensions()
-        for row in sheet.iter_rows(values_only=True):
-            yield [_as_text(value) for value in row]
+        for row in sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True):
+            yield _without_blank_end([_as_text(value) for value in row])
     except SheetError:
         raise
     except Exception as error:  # the library raises whatever a malformed file provokes
         raise SheetError(_("The XLSX file is damaged. Save it anew or as CSV.")) from error
 
 
+def _without_blank_end(cells: list[str]) -> list[str]:
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
 def _refuse_bomb(parts: list[ZipInfo]) -> None:
     """Raise SheetError where the file unpacks to too much; nothing is read beyond these sizes."""
     sheets = sum(each.file_size for each in parts if each.filename.startswith("xl/worksheets/"))
     ignored = sum(each.file_size for each in parts if each.filename.startswith("xl/media/"))
-    rest = sum(each.file_size for each in parts) - sheets - ignored
-    if sheets > MOST_OF_SHEETS or rest > MOST_OF_THE_REST:
+    texts = sum(each.file_size for each in parts if each.filename == "xl/sharedStrings.xml")
+    rest = sum(each.file_size for each in parts) - sheets - ignored - texts
+    if sheets > MOST_OF_SHEETS or texts > MOST_OF_TEXTS or rest > MOST_OF_OTHER_PARTS:
         raise SheetError(_("The XLSX file unpacks to too much. Split it or save it as CSV."))
 
 

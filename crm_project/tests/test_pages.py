@@ -125,3 +125,15 @@ class TestProduction:
 def test_the_default_is_not_debug_and_on_loopback():
     assert not django_settings.DEBUG
     assert "*" not in django_settings.ALLOWED_HOSTS
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/admin/nowhere/", 404), ("/admin/auth/group/add/", 403)]
+)
+def test_what_is_not_there_or_not_allowed_is_said_in_russian_with_a_way_back(
+    client, django_user_model, path, status
+):
+    client.force_login(django_user_model.objects.create_user("clerk", is_staff=True))
+    page = client.get(path)
+    assert page.status_code == status
+    assert "К началу" in page.content.decode()

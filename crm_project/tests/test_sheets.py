@@ -138,7 +138,7 @@ def test_entities_of_xml_are_refused():
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch):
-    for limit, part in [("MOST_OF_SHEETS", "sheet1"), ("MOST_OF_THE_REST", "styles")]:
+    for limit, part in [("MOST_OF_SHEETS", "sheet1"), ("MOST_OF_OTHER_PARTS", "styles")]:
         bomb = repacked(as_xlsx([["a"]]), **{part: b"<a>" + b" " * 5_000_000})
         assert len(bomb) < 50_000
         with monkeypatch.context() as patch:
@@ -148,7 +148,14 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkey
 
 
 def test_a_row_at_the_end_of_the_world_ends_the_reading():
-    assert cells(repacked(as_xlsx([["a"]]), sheet1=FAR_ROW)) == []
+    with translation.override("en"), pytest.raises(SheetError, match="more than 100000 rows"):
+        cells(repacked(as_xlsx([["a"]]), sheet1=FAR_ROW))
+
+
+def test_a_cell_far_to_the_right_makes_no_row_of_thousands():
+    wide = as_xlsx([["a", *[""] * 2_000, "b"]])
+    [row] = cells(wide)
+    assert row == ["a"]
 
 
 @pytest.mark.parametrize("part", ["sheet1", "styles", "workbook", "[Content_Types]"])

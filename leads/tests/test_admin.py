@@ -227,7 +227,7 @@ class TestMerging:
         one, other = LeadFactory(**ANNA), LeadFactory(name="Другая")
         ContactFactory(lead=other)
         page = admin.get(merge_page(one, other))
-        assert [count for _, count in page.context["sides"]] == [0, 1]
+        assert [count for _, count in page.context["sides"]] == [1, 0]
         assert all(word in page.content.decode() for word in ("Анна Щукина", "Другая"))
         assert Lead.objects.filter(merged_into=None).count() == 2
 

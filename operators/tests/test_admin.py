@@ -9,7 +9,7 @@ from crm_project.testing.forms import filled
 from operators.models import Operator
 from operators.tests.factories import OperatorFactory
 from sources.models import Assignment
-from sources.tests.factories import SourceFactory
+from sources.tests.factories import AssignmentFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/operators/operator/"
@@ -79,3 +79,22 @@ def test_the_list_takes_the_same_queries_for_many(admin_client, django_assert_ma
     with django_assert_max_num_queries(12):
         assert admin_client.get(LIST).status_code == 200
     assert Contact.objects.count() == 0
+
+
+def test_beside_each_weight_stands_the_share_of_the_source(admin_client):
+    source, switched_off = SourceFactory(), SourceFactory(is_active=False)
+    anna = serve(source, name="Анна", weight=3)
+    serve(source, weight=1)
+    serve(source, weight=50, is_active=False)
+    AssignmentFactory(operator=anna, source=switched_off)
+    page = admin_client.get(f"{LIST}{anna.pk}/change/").content.decode()
+    assert 'data-available="yes" data-others="1">75,0 %<' in page
+    assert 'data-available="" data-others="0">—<' in page
+
+
+def test_the_page_switches_and_releases_by_buttons(admin_client):
+    anna = serve(SourceFactory(), name="Анна")
+    page = admin_client.get(f"{LIST}{anna.pk}/change/").content.decode()
+    assert 'value="deactivate"' in page
+    assert 'value="release"' in page
+    assert 'value="activate"' not in page

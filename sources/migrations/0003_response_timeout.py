@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='source',
             name='response_minutes',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='A new contact that is not taken in time goes to somebody else. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10080)], verbose_name='minutes to take a contact'),
+            field=models.PositiveSmallIntegerField(blank=True, help_text='A new contact that is not taken in time goes to somebody else, those that are new already too. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10080)], verbose_name='minutes to take a contact'),
         ),
         migrations.AddConstraint(
             model_name='source',

@@ -16,7 +16,7 @@ def page(client, source):
 
 
 def shares(html):
-    found = re.findall(r'crm-share" data-available="(\w*)">([^<]+)<', html)
+    found = re.findall(r'crm-share" data-available="(\w*)" data-others="\d*">([^<]+)<', html)
     return [(bool(available), text.replace("\xa0", " ")) for available, text in found]
 
 

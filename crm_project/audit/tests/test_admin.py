@@ -20,12 +20,12 @@ def text(response):
     return " ".join(response.content.decode().split())
 
 
-@pytest.mark.parametrize("page", ["change", "history"])
-def test_an_operators_changes_are_read_in_words(admin_client, page):
+@pytest.mark.parametrize("where", ["change", "history"])
+def test_an_operators_changes_are_read_in_words(admin_client, where):
     operator = OperatorFactory(max_active_contacts=5, is_active=True)
     change_operator(operator, {"max_active_contacts": 8}, actor=ANNA)
     change_operator(operator, {"is_active": False}, actor=ANNA)
-    shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/{page}/"))
+    shown = text(admin_client.get(f"/admin/operators/operator/{operator.pk}/{where}/"))
     assert "<strong>anna</strong> <span>изменение: лимит: 5 → 8</span>" in shown
     assert "<span>изменение: принимает: Да → Нет</span>" in shown
 

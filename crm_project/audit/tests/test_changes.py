@@ -11,7 +11,7 @@ from crm_project.audit.services import changes_of
 from operators.models import Operator
 from operators.tests.factories import OperatorFactory
 from sources.models import Source
-from sources.services import change_weight, remove_assignment, set_weight
+from sources.services import change_weight, delete_source, remove_assignment, set_weight
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,9 @@ def test_the_api_says_who_made_changed_and_deleted_a_source(api):
                 "name": [None, "Бот"],
                 "code": [None, "bot"],
                 "is_active": [None, True],
+                "auto_assign_waiting": [None, True],
+                "sticky": [None, False],
+                "response_handovers": [None, 2],
                 "strategy": [None, "weighted_random"],
             },
         ),
@@ -124,3 +127,11 @@ def test_what_is_refused_leaves_no_trace(api):
     contact = ContactFactory()
     assert api.delete(f"/sources/{contact.source_id}").status_code == 409
     assert told(contact.source) == []
+
+
+def test_whoever_loses_a_weight_with_an_operator_or_a_source_is_told_so():
+    first, second = AssignmentFactory(weight=9), AssignmentFactory(weight=4)
+    delete_operator(Operator.objects.get(pk=first.operator_id), actor=ANNA)
+    assert told(first.source) == [("change", first.operator.name, {"weight": [9, None]})]
+    delete_source(Source.objects.get(pk=second.source_id), actor=ANNA)
+    assert told(second.operator) == [("change", second.source.name, {"weight": [4, None]})]

@@ -20,8 +20,22 @@
       });
   }
 
+  // On an operator's page each row stands for itself, beside the others of its source.
+  function showBesideOthers(rows) {
+    for (const { output, weight, counts } of rows) {
+      if (output && output.dataset.others) {
+        const whole = weight + Number(output.dataset.others);
+        output.value = counts && whole ? `${percent.format((100 * weight) / whole)} %` : "—";
+      }
+    }
+  }
+
   function show(group) {
     const rows = rowsOf(group);
+    if (rows.some(({ output }) => output && output.dataset.others)) {
+      showBesideOthers(rows);
+      return;
+    }
     const whole = rows.reduce((sum, row) => sum + row.weight, 0);
     for (const { output, weight, counts } of rows) {
       if (output) {
