@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -110,6 +111,9 @@ class ToldAdmin:
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """A number or a moment that the database cannot even compare is a wrong filter."""
+        for name, values in request.GET.lists():
+            if name != SEARCH_VAR and any(each.isdigit() and not is_id(each) for each in values):
+                raise IncorrectLookupParameters(name)
         try:
             return super().get_changelist_instance(request)  # type: ignore[misc]
         except (ValueError, OverflowError, DataError) as error:
