@@ -26,7 +26,7 @@ def test_a_weight_is_changed_and_the_shares_follow_while_typing(sign_in, live_se
     expect(shares.nth(0)).to_have_text(re.compile(r"75,0.%"))
     expect(shares.nth(1)).to_have_text(re.compile(r"25,0.%"))
     page.get_by_role("button", name="Сохранить", exact=True).click()
-    expect(page.get_by_text("был успешно изменен")).to_be_visible()
+    expect(page.get_by_text("Сохранено: источник «ВК».")).to_be_visible()
     assert list(Assignment.objects.order_by("pk").values_list("weight", flat=True)) == [3, 1]
 
 
