@@ -32,8 +32,7 @@ def paths():
     ]
 
 
-@pytest.mark.parametrize("width", [1366, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1366), ("dark", 390)])
 @pytest.mark.usefixtures("boss")
 def test_pages_have_no_serious_violation(sign_in, paths, violations, scheme, width):
     page = sign_in("boss")
