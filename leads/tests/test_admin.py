@@ -119,7 +119,7 @@ class TestProfile:
             ContactFactory(lead=lead, operator=OperatorFactory(), message="м" * 10_000)
             ContactFactory(lead=LeadFactory(**ANNA))
             LeadFactory(merged_into=lead, phone=f"+7900000{number:04}")
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(13):
             page = admin.get(page_of(lead))
         assert len(page.context["duplicates"]) == 20
         assert "м" * 200 not in page.content.decode()
