@@ -99,7 +99,7 @@ class ContactImport(ImportLinkMixin):
             self._page(
                 "import/<int:pk>/errors/", "contacts_import_errors", require_GET(self.errors_view)
             ),
-            *super().get_urls(),  # type: ignore[misc]
+            *super().get_urls(),
         ]
 
     def _page(self, route: str, name: str, view: Callable[..., HttpResponse]) -> URLPattern:

@@ -1,6 +1,9 @@
 """What is locked for a decision, and in which order: operators by pk, then sources by pk, then
 contacts. Everything is locked before it is looked at: a count in the locking statement would see
 the snapshot from before the wait (docs/decisions/0001-lock-then-count.md).
+
+An arrival that serves a queue and then has to wait itself locks the contacts of the one before the
+source of the other. Nobody can hold them against it: who takes from a queue holds its operators.
 """
 
 from collections.abc import Callable, Collection

@@ -29,7 +29,7 @@ class Contact(models.Model):
     source = models.ForeignKey(
         Source, models.PROTECT, related_name="contacts", db_index=False, verbose_name=_("source")
     )
-    # PROTECT, because `contacts.services.delete_operator` hands the open contacts out first.
+    # PROTECT, because `contacts.staffing.delete_operator` hands the open contacts out first.
     operator = models.ForeignKey(
         Operator,
         models.PROTECT,

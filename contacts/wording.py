@@ -145,12 +145,12 @@ def passed_over(skipped: Skipped) -> str:
 def cause_in_words(cause: Cause) -> str:
     """Why a contact waits, as people say it."""
     texts = {
-        Cause.NO_OPERATORS: _("nobody is assigned to the source"),
-        Cause.ALL_INACTIVE: _("nobody assigned to the source is active"),
-        Cause.OFF_HOURS: _("everybody who is active is outside working hours"),
-        Cause.ALL_FULL: _("everybody assigned to the source is at the limit"),
-        Cause.SWITCHED_OFF: _("the source does not hand out by itself"),
-        Cause.IN_TURN: _("it is being handed out"),
+        Cause.NO_OPERATORS: _("the source has no operators"),
+        Cause.ALL_INACTIVE: _("all operators are inactive"),
+        Cause.OFF_HOURS: _("all active operators are off duty"),
+        Cause.ALL_FULL: _("all operators are full"),
+        Cause.SWITCHED_OFF: _("handing out by itself is off"),
+        Cause.IN_TURN: _("being handed out now"),
     }
     return texts[cause]
 

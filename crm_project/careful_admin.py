@@ -76,7 +76,7 @@ class ShowsWhatItShowed:
     form = CarefulForm
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field:
             field.show_hidden_initial = True
         return field
@@ -88,24 +88,24 @@ class ToldAdmin:
     """
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._or_told(request, super().changeform_view, *args, **kwargs)  # type: ignore[misc]
+        return self._or_told(request, super().changeform_view, *args, **kwargs)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._or_told(request, super().delete_view, *args, **kwargs)  # type: ignore[misc]
+        return self._or_told(request, super().delete_view, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._or_told(request, super().changelist_view, *args, **kwargs)  # type: ignore[misc]
+        return self._or_told(request, super().changelist_view, *args, **kwargs)
 
     def response_action(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         chosen = request.POST.getlist("_selected_action")
         if all(is_id(each) for each in chosen):
-            return super().response_action(request, queryset)  # type: ignore[misc, no-any-return]
+            return super().response_action(request, queryset)
         self._tell(request, _("Nothing was selected that is there."))
         return HttpResponseRedirect(request.get_full_path())
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Nothing that no page asks for and that the databases answer with errors, or for hours."""
-        return not NEVER_ASKED.intersection(lookup.split("__")) and super().lookup_allowed(  # type: ignore[misc]
+        return not NEVER_ASKED.intersection(lookup.split("__")) and super().lookup_allowed(
             lookup, value, request
         )
 
@@ -115,7 +115,7 @@ class ToldAdmin:
             if name != SEARCH_VAR and any(each.isdigit() and not is_id(each) for each in values):
                 raise IncorrectLookupParameters(name)
         try:
-            return super().get_changelist_instance(request)  # type: ignore[misc]
+            return super().get_changelist_instance(request)
         except (ValueError, OverflowError, DataError) as error:
             raise IncorrectLookupParameters(error) from error
 
@@ -131,7 +131,7 @@ class ToldAdmin:
         return HttpResponseRedirect(request.get_full_path())
 
     def _tell(self, request: HttpRequest, text: str) -> None:
-        self.message_user(request, text, messages.ERROR)  # type: ignore[attr-defined]
+        self.message_user(request, text, messages.ERROR)
 
 
 class CarefulAdmin(ToldAdmin, ShowsWhatItShowed):

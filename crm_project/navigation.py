@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from operators.roles import is_only_operator
+from operators.roles import is_only_operator, is_operator
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -16,7 +16,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "items": [
                 _item(_("Overview"), "dashboard", "admin:index", _if_not_only_operator),
-                _item(_("My contacts"), "inbox", "admin:desk", is_operator),
+                _item(_("My contacts"), "inbox", "admin:desk", _if_operator),
                 _listed(_("Contacts"), "forum", "contacts", "contact"),
                 _listed(_("Leads"), "contacts", "leads", "lead"),
             ]
@@ -42,13 +42,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def is_operator(request: HttpRequest) -> bool:
-    """Does the user work as an operator?"""
-    return getattr(request.user, "operator", None) is not None or is_only_operator(request.user)
-
-
 def _if_not_only_operator(request: HttpRequest) -> bool:
     return not is_only_operator(request.user)
+
+
+def _if_operator(request: HttpRequest) -> bool:
+    return is_operator(request.user)
 
 
 def _listed(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:

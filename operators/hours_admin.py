@@ -109,12 +109,12 @@ class HoursMixin:
                 widget=UnfoldAdminSelectWidget,
                 show_hidden_initial=True,
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         kept = {Shift: "shifts", DayOff: "days_off"}.get(formset.model)
         if kept is None:
-            super().save_formset(request, form, formset, change)  # type: ignore[misc]
+            super().save_formset(request, form, formset, change)
             return
         # Nothing is saved by this, it only tells the log what changed.
         formset.save(commit=False)

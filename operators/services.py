@@ -1,5 +1,5 @@
 """Every write to operators, save their deletion, which first hands out their contacts
-(`contacts.services.delete_operator`).
+(`contacts.staffing.delete_operator`).
 
 Shifts and days off are written under the lock of their operator, together with the span of time
 that follows from them.
@@ -57,7 +57,7 @@ def update_operator(
     for name, value in changes.items():
         setattr(locked, name, value)
     locked.save(update_fields=list(changes))
-    note_changed(locked, before, actor=actor)
+    note_changed(locked, before, actor=actor, now=now)
     if "time_zone" in changes:
         _work_out([locked], now or timezone.now())
     return locked
@@ -83,7 +83,9 @@ def set_hours(
     if days_off is not None:
         _replace(DayOff.objects.filter(operator=locked), days_off, locked)
     after = _hours_in_words(locked)
-    note_values(locked, {name: (before[name], after[name]) for name in before}, actor=actor)
+    note_values(
+        locked, {name: (before[name], after[name]) for name in before}, actor=actor, now=now
+    )
     _work_out([locked], now or timezone.now())
     return locked
 

@@ -167,7 +167,7 @@ class SavesAssignments:
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Make what is new; what is there is changed in `save_related`, under all the locks."""
         if not change:
-            super().save_model(request, obj, form, change)  # type: ignore[misc]
+            super().save_model(request, obj, form, change)
             note_created(obj, self.told_of_new, actor=actor_of(request))
 
     def save_changes(self, request: HttpRequest, form: Any) -> None:
@@ -180,11 +180,11 @@ class SavesAssignments:
         lock_sources(sources)
         if change:
             self.save_changes(request, form)
-        super().save_related(request, form, formsets, change)  # type: ignore[misc]
+        super().save_related(request, form, formsets, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         if formset.model is not Assignment:
-            super().save_formset(request, form, formset, change)  # type: ignore[misc]
+            super().save_formset(request, form, formset, change)
             return
         formset.save(commit=False)
         actor = actor_of(request)

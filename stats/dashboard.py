@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import with_load
 from contacts.waiting import causes
+from contacts.wording import cause_in_words
 from operators.models import Operator
 from sources.models import Assignment, Source
 from stats.charts import Bar, Level, columns, fullness, level, scale
@@ -19,7 +20,7 @@ from stats.draws import MOST_DRAWS, Judged, recently_judged
 from stats.fairness import Verdict
 from stats.setup_problems import Channel, Staff, setup_problems
 from stats.timeline import Span, by_day, counted, last_days, last_hours
-from stats.wording import cause_name, explain_in_source, verdict_name, waits
+from stats.wording import explain_in_source, verdict_name, waits
 
 HOURS, DAYS, WEEK = 24, 14, 7
 OPERATORS_SHOWN = WAITING_SHOWN = 20
@@ -159,7 +160,7 @@ def _waiting(sources: Sequence[Source], now: datetime) -> dict[str, Any]:
     why = causes(list(known.values())) if known else {}
     by_cause: Counter[str] = Counter()
     for source_id, cause in why.items():
-        by_cause[cause_name(cause)] += counts[source_id]
+        by_cause[cause_in_words(cause)] += counts[source_id]
     # Leads are read afterwards: joined, all of them might be read before the oldest are chosen.
     oldest = contacts.defer("message").prefetch_related("lead").order_by("waiting_since", "pk")
     return {
@@ -171,7 +172,7 @@ def _waiting(sources: Sequence[Source], now: datetime) -> dict[str, Any]:
                 "contact": each,
                 "age": waits(now - each.waiting_since),
                 "source": known[each.source_id],
-                "cause": cause_name(why[each.source_id]),
+                "cause": cause_in_words(why[each.source_id]),
             }
             for each in (oldest[:WAITING_SHOWN] if known else [])
             if each.waiting_since and each.source_id in known

@@ -41,15 +41,13 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, what to do, and the page of the admin where: of one object, or, where `pk` is
-    None, of all.
-    """
+    """What is wrong, what to do, and on the page of which object."""
 
     code: Code
     text: str
     remedy: str
     page: str
-    pk: int | None
+    pk: int
 
 
 def setup_problems(
@@ -101,6 +99,6 @@ def _of_operator(operator: Staff, *, has_source: bool) -> Problem | None:
         return Problem(Code.INACTIVE_WITH_CONTACTS, text, remedy, page, operator.pk)
     if operator.is_active and not has_source:
         text = _("%(name)s serves no source, and gets nothing.") % {"name": operator.name}
-        remedy, page = _("Assign in a source"), "admin:sources_source_changelist"
-        return Problem(Code.OPERATOR_WITHOUT_SOURCES, text, remedy, page, None)
+        remedy = _("Assign sources")
+        return Problem(Code.OPERATOR_WITHOUT_SOURCES, text, remedy, page, operator.pk)
     return None

@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from contacts.distribution import WEIGHTED_RANDOM
-from contacts.waiting import Cause
 from contacts.wording import strategy_name
 from sources.models import Source
 from stats.fairness import LEAST_DRAWS, Fairness, Verdict, chance_alone
@@ -62,18 +61,6 @@ def verdict_name(verdict: Verdict) -> str:
         Verdict.TOO_FEW_DRAWS: _("too few draws"),
     }
     return names[verdict]
-
-
-def cause_name(cause: Cause) -> str:
-    """Why a contact waits; the cause's own name where it has no other."""
-    names = {
-        Cause.NO_OPERATORS: _("the source has no operators"),
-        Cause.ALL_INACTIVE: _("all operators are inactive"),
-        Cause.ALL_FULL: _("all operators are full"),
-        Cause.SWITCHED_OFF: _("handing out by itself is off"),
-        Cause.IN_TURN: _("being handed out now"),
-    }
-    return names.get(cause, cause.value)
 
 
 def waits(age: timedelta) -> str:

@@ -65,7 +65,7 @@ def test_the_timeline_goes_on_when_the_operators_are_gone_or_renamed(admin_clien
 def test_a_waiting_contact_says_why_it_waits(admin_client):
     contact, _ = arrive(SourceFactory())
     shown = text(page(admin_client, contact))
-    assert "на источник никто не назначен" in shown
+    assert "у источника нет операторов" in shown
 
 
 def test_the_buttons_are_those_that_the_status_allows(admin_client):

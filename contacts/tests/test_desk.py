@@ -141,6 +141,7 @@ class TestThePage:
         for status in ("new", "closed"):
             for contact in ContactFactory.create_batch(count, operator=anna, status=status):
                 ContactFactory(lead=contact.lead, operator=anna, status="closed")
+        # The last one is of the menu, which asks for the groups.
         with django_assert_max_num_queries(10):
             assert desk.get(path).status_code == 200
 

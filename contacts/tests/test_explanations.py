@@ -1,5 +1,7 @@
 """What people and programs are told of a decision: why, who else, and why somebody waits."""
 
+import re
+
 import pytest
 from django.utils import translation
 
@@ -8,7 +10,8 @@ from contacts.services import Inquiry, create_contact, reassign_contact
 from contacts.staffing import change_operator
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
-from contacts.wording import explain
+from contacts.waiting import Cause
+from contacts.wording import cause_in_words, explain
 from operators.tests.factories import OperatorFactory
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
@@ -153,3 +156,10 @@ class TestWhyItWaits:
             ContactFactory.create_batch(2, source=SourceFactory())
         with django_assert_num_queries(2):
             api.get("/contacts?waiting=true")
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_of_waiting_is_told_in_words_and_in_russian(cause):
+    words = cause_in_words(cause)
+    assert words != cause
+    assert re.search("[а-яё]", words)

@@ -52,17 +52,17 @@ class AuditedAdmin:
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         obj = context.get("original")
         context["changes"] = self.lines(obj, ON_THE_PAGE) if obj else []
-        return super().render_change_form(request, context, *args, **kw)  # type: ignore[misc]
+        return super().render_change_form(request, context, *args, **kw)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         """In place of Django's, which knows only what was done in the admin."""
-        response = super().history_view(request, object_id, extra_context)  # type: ignore[misc]
+        response = super().history_view(request, object_id, extra_context)
         if isinstance(response, TemplateResponse):
             response.template_name = "admin/audit/history.html"
-            obj = response.context_data["object"]  # type: ignore[index]
-            response.context_data["changes"] = self.lines(obj, ON_ITS_OWN_PAGE)  # type: ignore[index]
+            obj = response.context_data["object"]
+            response.context_data["changes"] = self.lines(obj, ON_ITS_OWN_PAGE)
         return response
 
     def line(self, change: Change) -> Line:
@@ -84,7 +84,7 @@ class AuditedAdmin:
 
     def _field(self, name: str, attribute: str) -> Any:
         try:
-            return getattr(self.opts.get_field(name), attribute, None)  # type: ignore[attr-defined]
+            return getattr(self.opts.get_field(name), attribute, None)
         except FieldDoesNotExist:
             return None
 
@@ -109,7 +109,7 @@ class ChangeAdmin(ModelAdmin):
     @admin.display(description=gettext_lazy("what"))
     def what(self, change: Change) -> str:
         shown = self.admin_site.get_model_admin(_model_of(change.subject_type))
-        return "; ".join(shown.line(change).details)  # type: ignore[attr-defined]
+        return "; ".join(shown.line(change).details)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -38,7 +38,7 @@ class ListButtonsMixin:
         return []
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = super().changelist_view(request, *args, **kwargs)  # type: ignore[misc]
+        response = super().changelist_view(request, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
         if changelist := context.get("cl"):
             context["actions_list"] += self.list_buttons(request, changelist)
@@ -67,7 +67,7 @@ class ExportMixin(ListButtonsMixin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_GET(self.export_view))
         own = path("export/<str:form>/", view, name=f"{_name(self.opts)}_export")
-        return [own, *super().get_urls()]  # type: ignore[misc]
+        return [own, *super().get_urls()]
 
     def list_buttons(self, request: HttpRequest, changelist: Any) -> list[dict[str, Any]]:
         query = changelist.get_query_string(remove=[PAGE_VAR])

@@ -2,7 +2,6 @@
 
 import pytest
 
-from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import load, owner, serve
 from crm_project.testing.forms import filled
@@ -44,8 +43,7 @@ def test_releasing_reports_who_got_what_and_why_the_rest_waits(admin_client):
     boris = serve(source, name="Борис", max_active_contacts=2)
     ContactFactory.create_batch(3, source=source, operator=anna)
     [report] = act(admin_client, "release", anna)
-    why = "все назначенные на источник заняты полностью"
-    assert report == f"Анна: освобождено 3: Борис — 2; ждут в «ВК» — 1 ({why})"
+    assert report == "Анна: освобождено 3: Борис — 2; ждут в «ВК» — 1 (все заняты)"
     assert (load(anna), load(boris)) == (0, 2)
     assert not Operator.objects.get(pk=anna.pk).is_active
     assert act(admin_client, "release", anna) == ["Анна: открытых обращений нет, передавать нечего"]
@@ -78,7 +76,6 @@ def test_the_list_takes_the_same_queries_for_many(admin_client, django_assert_ma
         serve(SourceFactory())
     with django_assert_max_num_queries(12):
         assert admin_client.get(LIST).status_code == 200
-    assert Contact.objects.count() == 0
 
 
 def test_beside_each_weight_stands_the_share_of_the_source(admin_client):

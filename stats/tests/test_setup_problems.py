@@ -20,7 +20,7 @@ BOT = Channel(1, "Bot", True)
         ([], [BOT], [], [(Code.SOURCE_WITHOUT_OPERATORS, 1)]),
         ([], [Channel(1, "Bot", False)], [], []),
         ([IDLE], [BOT], [(1, 2)], [(Code.SOURCE_ALL_INACTIVE, 1)]),
-        ([ANNA], [], [], [(Code.OPERATOR_WITHOUT_SOURCES, None)]),
+        ([ANNA], [], [], [(Code.OPERATOR_WITHOUT_SOURCES, 1)]),
         ([IDLE], [], [], []),
         (
             [Staff(1, "Anna", True, load=3, limit=2)],
@@ -42,7 +42,7 @@ BOT = Channel(1, "Bot", True)
                 (Code.SOURCE_WITHOUT_OPERATORS, 1),
                 (Code.SOURCE_ALL_INACTIVE, 2),
                 (Code.OPERATOR_OVER_LIMIT, 2),
-                (Code.OPERATOR_WITHOUT_SOURCES, None),
+                (Code.OPERATOR_WITHOUT_SOURCES, 1),
             ],
         ),
     ],
@@ -60,14 +60,14 @@ def test_the_page_names_each_problem_and_leads_to_where_it_is_mended(client):
     over = OperatorFactory(name="Анна", max_active_contacts=1)
     AssignmentFactory(operator=over)
     ContactFactory.create_batch(2, operator=over)
-    OperatorFactory(name="Борис")
+    idle = OperatorFactory(name="Борис")
     page = client.get("/admin/dashboard/", headers={"accept-language": "en"}).content.decode()
     assert "Nobody is assigned to the source “Форма”" in page
     for path in (
         f"/admin/sources/source/{lonely.pk}/change/",
         f"/admin/sources/source/{asleep.pk}/change/",
         f"/admin/operators/operator/{over.pk}/change/",
-        "/admin/sources/source/",
+        f"/admin/operators/operator/{idle.pk}/change/",
     ):
         assert f'<a href="{path}">' in page
         assert client.get(path).status_code == 200
