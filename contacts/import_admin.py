@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -46,8 +47,11 @@ class ImportForm(forms.Form):
             | {"data-too-large": _too_large()}
         )
         self.fields["file"].help_text = _(
-            "CSV or XLSX, up to %(size)s and %(rows)d rows; the first row has the titles."
-        ) % {"size": filesizeformat(MOST_BYTES), "rows": MOST_ROWS}
+            "CSV or XLSX, up to %(size)s and %(rows)s rows; the first row has the titles."
+        ) % {
+            "size": filesizeformat(MOST_BYTES),
+            "rows": number_format(MOST_ROWS, force_grouping=True),
+        }
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

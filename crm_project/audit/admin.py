@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -89,13 +89,28 @@ class AuditedAdmin:
             return None
 
 
+class KindFilter(admin.SimpleListFilter):
+    """By the kinds of objects whose changes are kept: those whose admin shows them."""
+
+    title = gettext_lazy("kind of object")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        registered = model_admin.admin_site._registry.items()
+        kept = [model._meta for model, shown in registered if isinstance(shown, AuditedAdmin)]
+        return [(str(each.model_name), str(each.verbose_name)) for each in kept]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
+        return queryset.filter(subject_type=self.value()) if self.value() else queryset
+
+
 @admin.register(Change)
 class ChangeAdmin(ModelAdmin):
     """All changes, those of objects too that are no more: to look at, never to change."""
 
-    list_display = ["created_at", "by", "action", "subject_type", "subject_name", "what"]
+    list_display = ["created_at", "by", "action", "kind", "subject_name", "what"]
     list_display_links = None
-    list_filter = ["subject_type", "action"]
+    list_filter = [KindFilter, "action"]
     search_fields = ["subject_name", "actor_name"]
     sortable_by: list[str] = []
     paginator = UncountedPaginator
@@ -105,6 +120,10 @@ class ChangeAdmin(ModelAdmin):
     @admin.display(description=gettext_lazy("who asked"))
     def by(self, change: Change) -> str:
         return who(change.actor_type, change.actor_name)
+
+    @admin.display(description=gettext_lazy("kind of object"))
+    def kind(self, change: Change) -> str:
+        return str(_model_of(change.subject_type)._meta.verbose_name)
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, change: Change) -> str:

@@ -70,6 +70,8 @@ def test_all_changes_are_listed_of_objects_too_that_are_no_more(admin_client):
     shown = text(admin_client.get("/admin/audit/change/"))
     assert "лимит: 5 → 8" in shown
     assert "удаление" in shown
+    assert "оператор" in shown
+    assert ">operator<" not in shown
     assert admin_client.get("/admin/audit/change/add/").status_code == 403
 
 
@@ -82,3 +84,11 @@ def test_every_kind_of_change_is_told_in_the_list(admin_client):
     assert "статус: новое → закрыто" in shown
     assert "→ Вера" in shown
     assert "наименее загруженному" in shown
+
+
+def test_the_list_is_narrowed_by_the_kind_of_object(admin_client):
+    operator, source = OperatorFactory(name="Анна"), SourceFactory(name="Бот")
+    change_operator(operator, {"max_active_contacts": 8}, actor=ANNA)
+    change_source(source, {"sticky": True}, actor=ANNA)
+    page = admin_client.get("/admin/audit/change/?kind=source")
+    assert [each.subject_name for each in page.context["cl"].result_list] == ["Бот"]
