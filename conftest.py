@@ -1,6 +1,7 @@
 """What every test relies on."""
 
 import os
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
@@ -27,6 +28,12 @@ def _quick_and_plain(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = django_settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
+
+
+@pytest.fixture(autouse=True)
+def _counting_anew(settings, tmp_path_factory):
+    """No test pays for what another one asked or tried."""
+    settings.COUNTERS_FILE = tmp_path_factory.getbasetemp() / f"counters-{uuid4().hex}.sqlite3"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Answers in the one shape of errors, for what goes wrong outside the API's views."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -39,3 +40,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if _is_page(request):
         return defaults.server_error(request)
     return error_response(500, "error", _("Something went wrong on our side."))
+
+
+def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Another one may be made after so many seconds."""
+    response: HttpResponse
+    if _is_page(request):
+        response = render(request, "429.html", {"seconds": seconds}, status=429)
+    else:
+        told = _("Too many requests. Try again after %(seconds)d s.") % {"seconds": seconds}
+        response = error_response(429, "throttled", told)
+    response["Retry-After"] = str(seconds)
+    return response

@@ -29,6 +29,8 @@ ALLOWED_HOSTS = env.words(
 )
 CSRF_TRUSTED_ORIGINS = env.words("CRM_CSRF_TRUSTED_ORIGINS")
 BEHIND_TLS_PROXY = env.boolean("CRM_BEHIND_TLS_PROXY", default=False)
+# How many of them add an address to X-Forwarded-For; see `crm_project.client_address`.
+PROXIES = env.integer("CRM_PROXIES", default=int(BEHIND_TLS_PROXY), least=0, most=5)
 
 if PRODUCTION:
     if DEBUG:
@@ -91,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "crm_project.throttling.ThrottleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -205,6 +208,21 @@ if PRODUCTION:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+# One sign-in lasts a long working day, and not into the next one.
+SESSION_COOKIE_AGE = 14 * 3600
+
+# --- how often one may ask ----------------------------------------------------------------------
+
+# Requests a minute; 0: as many as they like, as in the first look, which is for one person.
+REQUESTS_PER_MINUTE_KEY = env.integer(
+    "CRM_REQUESTS_PER_MINUTE_KEY", default=6000 if PRODUCTION else 0, least=0, most=1_000_000
+)
+REQUESTS_PER_MINUTE_ADDRESS = env.integer(
+    "CRM_REQUESTS_PER_MINUTE_ADDRESS", default=600 if PRODUCTION else 0, least=0, most=1_000_000
+)
+# Where they and failed sign-ins are counted: on a local disk, shared by all processes.
+COUNTERS_FILE = VAR_DIR / (env.text("CRM_COUNTERS_FILE") or "counters.sqlite3")
+
 # --- the API ------------------------------------------------------------------------------------
 
 BODY_LIMIT_BYTES = 1024 * 1024
@@ -235,7 +253,7 @@ REST_FRAMEWORK = {
 }
 
 ERROR_SCHEMAS = dict.fromkeys(
-    ["400", "401", "403", "404", "405", "409", "411", "413", "415", "503"],
+    ["400", "401", "403", "404", "405", "409", "411", "413", "415", "429", "503"],
     "crm_project.api.schema.ErrorsSerializer",
 )
 DRF_STANDARDIZED_ERRORS = {

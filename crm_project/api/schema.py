@@ -4,7 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from drf_spectacular import authentication
-from drf_spectacular.utils import Direction, OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import (
+    Direction,
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema_serializer,
+)
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
 from rest_framework import serializers
 
@@ -78,6 +83,22 @@ class ErrorsSerializer(serializers.Serializer):
     errors = ErrorSerializer(many=True)
 
 
+def _header(name: str, words: str, *, statuses: list[str]) -> OpenApiParameter:
+    """A header with a whole number, of the answers with these statuses."""
+    return OpenApiParameter(
+        name, int, OpenApiParameter.HEADER, description=words, response=statuses
+    )
+
+
+# Other answers have the first three as well; to say so a hundred times would double the document.
+COUNTED, WAIT = ["200", "201", "429"], ["429", "503"]
+ANSWERED_HEADERS = [
+    _header("RateLimit-Limit", "Requests a minute that are answered.", statuses=COUNTED),
+    _header("RateLimit-Remaining", "Of these, how many are left.", statuses=COUNTED),
+    _header("RateLimit-Reset", "Seconds until the minute is over.", statuses=COUNTED),
+    _header("Retry-After", "Seconds after which to try again.", statuses=WAIT),
+]
+
 SUMMARIES = {
     "list": "List {}",
     "create": "Create one of the {}",
@@ -93,6 +114,9 @@ class AutoSchema(StandardizedErrorsSchema):
         pattern = SUMMARIES.get(getattr(self.view, "action", ""), "")
         return super().get_summary() or pattern.format(self.get_tags()[0]) or None
 
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *ANSWERED_HEADERS]
+
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         """Errors that come of a body or of a change belong to no mere reading."""
         match status_code:
@@ -104,7 +128,7 @@ class AutoSchema(StandardizedErrorsSchema):
                 return self.method != "GET"
             case "411" | "413" | "415":
                 return self._body()
-            case "401" | "403":
+            case "401" | "403" | "429":
                 return True
         return super()._should_add_error_response(responses, status_code)
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Service:
-    """gunicorn on a free port of loopback, on the database of this URL."""
+    """gunicorn on a free port of loopback, on the database of this URL, with these `settings`."""
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class Service:
         workers: int = 2,
         threads: int = 8,
         application: str = "crm_project.wsgi",
+        **settings: str,
     ) -> None:
         self.application = application
         self.environment = os.environ | {
@@ -32,6 +33,7 @@ class Service:
             "CRM_WORKERS": str(workers),
             "CRM_THREADS": str(threads),
             "HOST": "127.0.0.1",
+            **settings,
         }
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -91,7 +91,7 @@ def test_openapi_names_every_path_of_the_contract(client):
     }
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
-            assert {"401", "405", "503"} <= set(operation["responses"]), (path, method)
+            assert {"401", "405", "429", "503"} <= set(operation["responses"]), (path, method)
 
 
 @pytest.mark.usefixtures("in_production")
