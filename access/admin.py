@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -26,21 +27,28 @@ from operators.roles import is_team_lead
 MOST_AT_ONCE = 100
 
 
+def short(moment: datetime | None) -> str:
+    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT") if moment else "—"
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(AuditedAdmin, ToldAdmin, ModelAdmin):
     """Made, looked at and revoked, never changed or deleted: the history tells keys by name."""
 
     form = ApiKeyForm
-    list_display = ["name", "prefix", "scope_label", "where", "state_label", "last_used_at"]
-    list_display += ["expires_at", "created_at"]
+    list_display = ["name", "begins", "scope_label", "where", "state_label", "used", "made"]
     list_filter = ["scope", StateFilter]
     search_fields = ["name", "prefix"]
     autocomplete_fields = ["sources"]
     fields = ["name", "scope", "sources", "valid_for"]
-    fields_of_one = ["name", "prefix", "scope_label", "where", "state_label", "expires_at"]
+    fields_of_one = ["name", "begins", "scope", "where", "state", "expires_at"]
     fields_of_one += ["revoked_at", "last_used_at", "created_by", "created_at"]
     actions = ["revoke"]
     change_form_outer_before_template = "admin/access/apikey/buttons.html"
+
+    @admin.display(description=gettext_lazy("beginning of the key"), ordering="prefix")
+    def begins(self, key: ApiKey) -> str:
+        return f"crm_{key.prefix}…"
 
     @display(
         description=gettext_lazy("rights"),
@@ -58,6 +66,18 @@ class ApiKeyAdmin(AuditedAdmin, ToldAdmin, ModelAdmin):
         state = key.state(timezone.now())
         return state.value, state.label
 
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, key: ApiKey) -> str:
+        return str(key.state(timezone.now()).label)
+
+    @admin.display(description=gettext_lazy("last use"), ordering="last_used_at")
+    def used(self, key: ApiKey) -> str:
+        return short(key.last_used_at)
+
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def made(self, key: ApiKey) -> str:
+        return short(key.created_at)
+
     @admin.display(description=gettext_lazy("sources"))
     def where(self, key: ApiKey) -> str:
         return ", ".join(source.name for source in key.sources.all()) or "—"
@@ -73,8 +93,7 @@ class ApiKeyAdmin(AuditedAdmin, ToldAdmin, ModelAdmin):
 
     def value_in_words(self, name: str, value: Any) -> str:
         if name in ("expires_at", "revoked_at") and value:
-            moment = timezone.localtime(parse_datetime(value))
-            return date_format(moment, "SHORT_DATETIME_FORMAT")
+            return short(parse_datetime(value))
         return super().value_in_words(name, value)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
@@ -99,6 +118,8 @@ class ApiKeyAdmin(AuditedAdmin, ToldAdmin, ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         context["may_revoke"] = self.has_revoke_permission(request)
+        # After saving, the key is shown, whatever the button.
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().render_change_form(request, context, *args, **kw)
 
     def get_urls(self) -> list[URLPattern]:

@@ -17,8 +17,8 @@ class ApiKey(models.Model):
     """
 
     class Scope(models.TextChoices):
-        READ = "read", _("read everything")
-        INTAKE = "intake", _("create contacts in its sources")
+        READ = "read", _("reading")
+        INTAKE = "intake", _("intake of contacts")
         MANAGE = "manage", _("everything")
 
     class State(models.TextChoices):
@@ -32,16 +32,25 @@ class ApiKey(models.Model):
         help_text=_("Who uses it, e.g. “Telegram bot”. The history tells it by this name."),
     )
     # The part of the key by which people recognise it.
-    prefix = models.CharField(_("beginning"), max_length=20, unique=True, editable=False)
+    prefix = models.CharField(_("beginning of the key"), max_length=20, unique=True, editable=False)
     # SHA-256 of the whole key, in hex. Nobody guesses 256 random bits, so it need not be slow.
     digest = models.CharField(_("digest"), max_length=64, unique=True, editable=False)
-    scope = models.CharField(_("rights"), max_length=10, choices=Scope)
+    scope = models.CharField(
+        _("rights"),
+        max_length=10,
+        choices=Scope,
+        default=Scope.READ,
+        help_text=_(
+            "Reading: everything, and changes nothing. Intake: creates contacts in its sources and"
+            " sees nothing. Everything: as a team lead."
+        ),
+    )
     sources = models.ManyToManyField(
         Source,
         related_name="api_keys",
         blank=True,
         verbose_name=_("sources"),
-        help_text=_("Where a key that creates contacts may create them."),
+        help_text=_("For the intake: where it may create contacts."),
     )
     # None: never.
     expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)

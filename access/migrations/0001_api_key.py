@@ -16,15 +16,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='Who uses it, e.g. “Telegram bot”. The history tells it by this name.', max_length=100, verbose_name='title')),
-                ('prefix', models.CharField(editable=False, max_length=20, unique=True, verbose_name='beginning')),
+                ('prefix', models.CharField(editable=False, max_length=20, unique=True, verbose_name='beginning of the key')),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True, verbose_name='digest')),
-                ('scope', models.CharField(choices=[('read', 'read everything'), ('intake', 'create contacts in its sources'), ('manage', 'everything')], max_length=10, verbose_name='rights')),
+                ('scope', models.CharField(choices=[('read', 'reading'), ('intake', 'intake of contacts'), ('manage', 'everything')], default='read', help_text='Reading: everything, and changes nothing. Intake: creates contacts in its sources and sees nothing. Everything: as a team lead.', max_length=10, verbose_name='rights')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='valid until')),
                 ('revoked_at', models.DateTimeField(editable=False, null=True, verbose_name='revoked')),
                 ('last_used_at', models.DateTimeField(editable=False, null=True, verbose_name='last use')),
                 ('created_by', models.CharField(blank=True, editable=False, max_length=150, verbose_name='created by')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('sources', models.ManyToManyField(blank=True, help_text='Where a key that creates contacts may create them.', related_name='api_keys', to='sources.source', verbose_name='sources')),
+                ('sources', models.ManyToManyField(blank=True, help_text='For the intake: where it may create contacts.', related_name='api_keys', to='sources.source', verbose_name='sources')),
             ],
             options={
                 'verbose_name': 'API key',

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from access.models import ApiKey
 from access.services import FORM, find_key
@@ -63,11 +63,10 @@ def test_it_can_be_made_to_expire():
         (["Бот", "--scope", "read", "--expires-at", "2020-01-01T00:00Z"], "expired"),
     ],
 )
-def test_what_is_wrong_is_said_in_words(words, said, settings):
-    settings.LANGUAGE_CODE = "en"
+def test_what_is_wrong_is_said_in_words(words, said):
     SourceFactory(code="site")
     run("create", "Есть", "--scope", "read")
-    with pytest.raises(CommandError, match=said):
+    with translation.override("en"), pytest.raises(CommandError, match=said):
         run("create", *words)
     assert ApiKey.objects.count() == 1
 
