@@ -75,4 +75,6 @@ def idempotent(action: Action) -> Callable[[Any, Request], HttpResponse]:
 
 def credential_of(request: Request) -> str:
     """Whose keys these are; two senders may choose the same."""
+    if request.auth:
+        return f"key:{request.auth.pk}"
     return f"user:{request.user.pk}" if request.user.is_authenticated else "anonymous"

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "operators",
     "sources",
+    "access",
     "leads",
     "contacts",
     "stats",
@@ -93,6 +94,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "access.middleware.ApiKeyMiddleware",
     "crm_project.throttling.ThrottleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -236,10 +238,10 @@ IDEMPOTENCY_HOURS = env.integer("CRM_IDEMPOTENCY_HOURS", default=24, least=24, m
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "crm_project.api.access.BasicAuthentication",
+        "access.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["crm_project.api.access.ApiPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["access.permissions.ApiPermission"],
     "DEFAULT_PARSER_CLASSES": ["crm_project.api.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "crm_project.api.negotiation.AlwaysJSON",

@@ -147,7 +147,7 @@ def test_a_key_is_of_one_endpoint(send):
 def test_a_key_is_of_one_sender(send, api):
     ids = {send(ONE).json()["id"]}
     for name in ("anna", "boris"):
-        api.force_login(get_user_model().objects.create_user(name))
+        api.force_login(get_user_model().objects.create_superuser(name))
         ids.add(send(ONE).json()["id"])
         assert send(ONE)["Idempotency-Replayed"] == "true"
     assert len(ids) == 3

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular import authentication
 from drf_spectacular.utils import (
     Direction,
     OpenApiExample,
@@ -12,12 +11,6 @@ from drf_spectacular.utils import (
 )
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
 from rest_framework import serializers
-
-
-class BasicScheme(authentication.BasicScheme):
-    """To clients, ours is what DRF's is."""
-
-    target_class = "crm_project.api.access.BasicAuthentication"
 
 
 class ErrorSerializer(serializers.Serializer):

@@ -13,9 +13,14 @@ from crm_project.audit.models import Change
 Action = Change.Action
 
 
-def note_created(subject: Model, names: Iterable[str], *, actor: Actor) -> None:
-    """Keep who made the object, and with what values of the fields named, save empty ones."""
-    values = {name: _plain(getattr(subject, name)) for name in names}
+def note_created(
+    subject: Model, names: Iterable[str], *, actor: Actor, more: Mapping[str, Any] | None = None
+) -> None:
+    """Keep who made the object, and with what values of the fields named, save empty ones.
+
+    `more` are values that are no fields of its row.
+    """
+    values = {name: _plain(getattr(subject, name)) for name in names} | dict(more or {})
     fields = {name: [None, value] for name, value in values.items() if value not in (None, "")}
     _write(subject, Action.CREATE, fields, actor=actor)
 
