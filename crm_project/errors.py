@@ -17,12 +17,29 @@ class StaleError(Exception):
 
 
 class Busy(APIException):
-    """The database did not answer in time; nothing was written. `wait` is in seconds."""
+    """Somebody else was in the way for too long; nothing was written. `wait` is in seconds."""
 
     status_code = 503
     default_code = "busy"
     default_detail = _("The service is busy. Try again in a moment.")
     wait = 1
+
+
+class DatabaseUnavailable(APIException):
+    """The database cannot be reached, or not be written to. `wait` is in seconds."""
+
+    status_code = 503
+    default_code = "database_unavailable"
+    default_detail = _("The database cannot be used at the moment. Try again later.")
+    wait = 5
+
+
+class RequestTimeout(APIException):
+    """The body did not arrive in time, or not as a whole."""
+
+    status_code = 408
+    default_code = "request_timeout"
+    default_detail = _("The request did not arrive in time.")
 
 
 def invalid(field: str, message: str, *, code: str = "invalid") -> ValidationError:
