@@ -4,7 +4,9 @@ import sqlite3
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, connection
-from django.http import UnreadablePostError
+from django.http import HttpRequest, UnreadablePostError
+from django.http.response import HttpResponseBase
+from django.utils.log import log_response
 from rest_framework.exceptions import APIException
 
 from crm_project.errors import Busy, DatabaseUnavailable, RequestTimeout
@@ -29,6 +31,16 @@ def fault_of(error: BaseException | None) -> APIException | None:
         case Error():
             return _on_postgresql(error, getattr(error.__cause__, "sqlstate", None))
     return None
+
+
+def log_fault(error: BaseException, request: HttpRequest, response: HttpResponseBase) -> None:
+    """In one line, instead of Django's with a traceback: while the database is away, every request
+    has one to tell.
+    """
+    said = " ".join(str(error).split())
+    log_response(
+        "%s: %s: %s", type(error).__name__, request.path, said, response=response, request=request
+    )
 
 
 def _on_postgresql(error: Error, state: Any) -> APIException | None:

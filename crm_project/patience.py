@@ -7,7 +7,7 @@ CONNECT_SECONDS = 3
 LOCK_SECONDS = 3
 STATEMENT_SECONDS = 30
 IDLE_IN_TRANSACTION_SECONDS = 60
-SQLITE_BUSY_SECONDS = 20
+SQLITE_BUSY_SECONDS = 4
 
 
 def connection_options(*, pgbouncer: bool) -> dict[str, Any]:

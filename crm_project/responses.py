@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework.exceptions import APIException
 
-from crm_project.faults import fault_of
+from crm_project.faults import fault_of, log_fault
 
 
 def error_response(status: int, code: str, detail: str) -> JsonResponse:
@@ -43,8 +43,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Of whatever no view has handled, the errors of middleware among it."""
-    if fault := fault_of(sys.exc_info()[1]):
-        return fault_response(request, fault)
+    error = sys.exc_info()[1]
+    if error and (fault := fault_of(error)):
+        response = fault_response(request, fault)
+        log_fault(error, request, response)
+        return response
     if _is_page(request):
         return defaults.server_error(request)
     return error_response(500, "error", _("Something went wrong on our side."))

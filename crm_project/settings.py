@@ -124,6 +124,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
     # read, so that a transaction never has to start over; FULL keeps what was answered through a
     # power cut as well. See docs/decisions/0003-sqlite-durability.md.
+    DATABASES["default"]["ENGINE"] = "crm_project.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": SQLITE_BUSY_SECONDS,

@@ -4,11 +4,12 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 from drf_standardized_errors import formatter, handler
 from drf_standardized_errors.types import ErrorResponse
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from crm_project.errors import Conflict
-from crm_project.faults import fault_of
+from crm_project.faults import fault_of, log_fault
 
 
 class ExceptionFormatter(formatter.ExceptionFormatter):
@@ -33,3 +34,9 @@ class ExceptionHandler(handler.ExceptionHandler):
             case IntegrityError():
                 return Conflict()
         return fault_of(exc) or super().convert_known_exceptions(exc)
+
+    def report_exception(self, exc: APIException, response: Response) -> None:
+        if fault_of(self.exc):
+            log_fault(self.exc, self.context["request"], response)
+        else:
+            super().report_exception(exc, response)
