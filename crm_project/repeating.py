@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Repeating(threading.Thread):
     def _once(self) -> None:
         try:
             self._work()
-        except DatabaseError as error:
+        except Error as error:
             if not self._away:
                 reason = " ".join(str(error).split())
                 logger.warning("%s: the database fails, going on: %s", self.name, reason)

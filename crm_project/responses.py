@@ -1,9 +1,14 @@
 """Answers in the one shape of errors, for what goes wrong outside the API's views."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views import defaults
+from rest_framework.exceptions import APIException
+
+from crm_project.faults import fault_of, log_fault
 
 
 def error_response(status: int, code: str, detail: str) -> JsonResponse:
@@ -37,18 +42,25 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Of whatever no view has handled, the errors of middleware among it."""
+    error = sys.exc_info()[1]
+    if error and (fault := fault_of(error)):
+        response = fault_response(request, fault)
+        log_fault(error, request, response)
+        return response
     if _is_page(request):
         return defaults.server_error(request)
     return error_response(500, "error", _("Something went wrong on our side."))
 
 
-def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
-    """Another one may be made after so many seconds."""
+def fault_response(request: HttpRequest, fault: APIException) -> HttpResponse:
+    """Asks no database: neither who is signed in, nor what the back office shows around a page."""
     response: HttpResponse
     if _is_page(request):
-        response = render(request, "429.html", {"seconds": seconds}, status=429)
+        page = render_to_string("fault.html", {"words": fault.detail})
+        response = HttpResponse(page, status=fault.status_code)
     else:
-        told = _("Too many requests. Try again after %(seconds)d s.") % {"seconds": seconds}
-        response = error_response(429, "throttled", told)
-    response["Retry-After"] = str(seconds)
+        response = error_response(fault.status_code, fault.default_code, str(fault.detail))
+    if wait := getattr(fault, "wait", None):
+        response["Retry-After"] = str(wait)
     return response

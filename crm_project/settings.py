@@ -13,6 +13,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from crm_project.environment import Environment
+from crm_project.patience import SQLITE_BUSY_SECONDS, connection_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -121,19 +122,23 @@ TEMPLATES = [
 # --- database -----------------------------------------------------------------------------------
 
 CONN_MAX_AGE = env.integer("CRM_CONN_MAX_AGE", default=60, least=0, most=86_400)
+# In transaction mode, which knows no options of a session.
+PGBOUNCER = env.boolean("CRM_PGBOUNCER", default=False)
 DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
     # read, so that a transaction never has to start over; FULL keeps what was answered through a
     # power cut as well. See docs/decisions/0003-sqlite-durability.md.
+    DATABASES["default"]["ENGINE"] = "crm_project.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": SQLITE_BUSY_SECONDS,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:
-    DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    DATABASES["default"].setdefault("OPTIONS", {}).update(connection_options(pgbouncer=PGBOUNCER))
     DATABASES["default"] |= {
+        "ENGINE": "crm_project.postgresql",
         "CONN_MAX_AGE": CONN_MAX_AGE,
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer in transaction mode gives no session to keep a cursor in.
@@ -255,7 +260,7 @@ REST_FRAMEWORK = {
 }
 
 ERROR_SCHEMAS = dict.fromkeys(
-    ["400", "401", "403", "404", "405", "409", "411", "413", "415", "429", "503"],
+    ["400", "401", "403", "404", "405", "408", "409", "411", "413", "415", "429", "503"],
     "crm_project.api.schema.ErrorsSerializer",
 )
 DRF_STANDARDIZED_ERRORS = {

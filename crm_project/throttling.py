@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 
 from crm_project.client_address import client_address
 from crm_project.counters import Limit, counters
-from crm_project.responses import too_many_requests
+from crm_project.errors import TooManyRequests
+from crm_project.responses import fault_response
 
 # What browsers and probes ask for by themselves.
 FREE = ("/static/", "/health", "/favicon.ico")
@@ -32,7 +33,7 @@ class ThrottleMiddleware:
             return self.get_response(request)
         standing = standings[name]
         if standing.wait:
-            response = too_many_requests(request, ceil(standing.wait))
+            response = fault_response(request, TooManyRequests(ceil(standing.wait)))
         else:
             response = self.get_response(request)
         response["RateLimit-Limit"] = str(limit.events)

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import OperationalError
 from django.utils import timezone
 
 from contacts import idempotency
 from contacts.idempotency import fingerprint
 from contacts.models import Contact, IdempotencyKey
+from crm_project.testing.faults import lock_timeout
 from crm_project.testing.queries import capture_sql
 from crm_project.testing.service import Service
 from leads.models import Lead
@@ -173,7 +173,7 @@ def test_an_error_on_the_way_undoes_the_work_and_the_key(api, send, monkeypatch)
     api.raise_request_exception = False
 
     def fail(*args):
-        raise OperationalError
+        raise lock_timeout()
 
     with monkeypatch.context() as broken:
         broken.setattr(idempotency, "_prune", fail)

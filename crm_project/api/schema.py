@@ -119,7 +119,7 @@ class AutoSchema(StandardizedErrorsSchema):
                 return any(each["in"] == "path" for each in self._get_parameters())
             case "409":
                 return self.method != "GET"
-            case "411" | "413" | "415":
+            case "408" | "411" | "413" | "415":
                 return self._body()
             case "401" | "403" | "429":
                 return True

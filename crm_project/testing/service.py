@@ -70,6 +70,11 @@ class Service:
                 time.sleep(0.1)
         raise TimeoutError("the service does not answer")
 
+    def stop(self) -> int:
+        """Tell it to end, and wait; its exit code."""
+        self.process.terminate()
+        return self.process.wait(40)
+
     def kill(self) -> None:
         """Kill every process of it at once, as a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -208,7 +208,8 @@ def test_a_broken_database_is_a_503_that_says_when_to_come_back(client, monkeypa
     monkeypatch.setattr(QuerySet, "_fetch_all", broken)
     response = client.get("/operators/1")
     assert_refused(response, 503)
-    assert response["Retry-After"] == "1"
+    assert response.json()["errors"][0]["code"] == "database_unavailable"
+    assert response["Retry-After"] == "5"
 
 
 def test_an_unforeseen_error_shows_nothing_of_itself(client, monkeypatch):

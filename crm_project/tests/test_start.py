@@ -184,7 +184,7 @@ def gunicorn_settings(**variables):
 
 def test_gunicorn_listens_where_it_is_told():
     done = gunicorn_settings(HOST="::1", PORT="9000", CRM_WORKERS="3", CRM_THREADS="2")
-    assert done.stdout.split() == ["[::1]:9000", "3", "2", "gthread"]
+    assert done.stdout.split() == ["[::1]:9000", "3", "2", "crm_project.serving.Worker"]
 
 
 def test_an_empty_variable_means_the_default():
