@@ -50,11 +50,11 @@ say "PostgreSQL is back"
 sleep 6
 
 say "node two is restarted"
-end two TERM
-node_start two "$TWO"
+node_restart two "$TWO"
 say "node two is back"
 sleep 4
 
 storm_stop
+# shellcheck disable=SC2119
 storm_verify
 say "PASSED"

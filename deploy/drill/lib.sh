@@ -58,13 +58,22 @@ launch() {
   PID[$name]=$!
 }
 
+# freeze PID: stop it and all that it started, so that nothing is started any more, and list them.
+freeze() {
+  local child
+  kill -STOP "$1" 2>/dev/null || return 0
+  echo "$1"
+  for child in $(pgrep -P "$1"); do
+    freeze "$child"
+  done
+}
+
 # end NAME SIGNAL: send it and wait for the end; KILL reaches the children too, like a power cut.
 end() {
-  local name=$1 signal=$2 pid=${PID[$1]} children=()
+  local name=$1 signal=$2 pid=${PID[$1]} all
   if [ "$signal" = KILL ]; then
-    kill -STOP "$pid" 2>/dev/null || true
-    mapfile -t children < <(pgrep -P "$pid" || true)
-    kill -KILL "$pid" "${children[@]}" 2>/dev/null || true
+    mapfile -t all < <(freeze "$pid")
+    kill -KILL "${all[@]}" 2>/dev/null || true
   else
     kill -"$signal" "$pid" 2>/dev/null || true
   fi
@@ -167,12 +176,27 @@ manage() {
   env -C "$ROOT" "${SETTINGS[@]}" DATABASE_URL="$DIRECT_URL" "$PYTHON" manage.py "$@"
 }
 
-node_start() { # NAME PORT [FOLDER]
-  local folder=${3:-$ROOT}
-  settings_of "$folder"
-  launch "$1" env -C "$folder" "${SETTINGS[@]}" HOST=127.0.0.1 PORT="$2" \
-    "$PYTHON" -m gunicorn crm_project.wsgi
-  until_so 60 "$1 does not answer" curl -fsS -H "Host: $HOST_NAME" "http://127.0.0.1:$2/health"
+# node_start NAME PORT [FOLDER]: with a socket that survives node_restart, as under systemd.
+node_start() {
+  node_write "$1" "${3:-$ROOT}"
+  launch "$1" "$PYTHON" "$DRILL/hold.py" "$2" "$WORK/$1.command"
+  node_answers "$1" "$2"
+}
+
+# node_restart NAME PORT: ends the node in its own time and starts the version in this folder.
+node_restart() {
+  node_write "$1" "$ROOT"
+  kill -HUP "${PID[$1]}"
+  node_answers "$1" "$2"
+}
+
+node_write() { # NAME FOLDER
+  settings_of "$2"
+  printf '%q ' env -C "$2" "${SETTINGS[@]}" "$PYTHON" -m gunicorn crm_project.wsgi >"$WORK/$1.command"
+}
+
+node_answers() { # NAME PORT
+  until_so 60 "$1 is not ready" curl -fsS -m 30 -H "Host: $HOST_NAME" "http://127.0.0.1:$2/health/ready"
 }
 
 # --- nginx: the real file, with other ports, names and certificates -----------------------------
@@ -211,22 +235,6 @@ nginx_start() { # PORT-OF-A-NODE...
     --connect-to "::127.0.0.1:$FRONT" "https://$HOST_NAME/health"
 }
 
-# nginx_use PORT...: send new requests to these nodes only; wait until the old workers are gone.
-nginx_use() {
-  local before
-  mapfile -t before < <(pgrep -P "${PID[nginx]}")
-  nginx_write "$@"
-  kill -HUP "${PID[nginx]}"
-  until_so 60 "nginx does not let go of its old workers" all_gone "${before[@]}"
-}
-
-all_gone() {
-  local pid
-  for pid in "$@"; do
-    ! kill -0 "$pid" 2>/dev/null || return 1
-  done
-}
-
 # --- the storm ----------------------------------------------------------------------------------
 
 storm_start() { # URL [OPTION...]
@@ -258,6 +266,7 @@ storm_credential() {
   fi
 }
 
+# shellcheck disable=SC2120 # with options or without
 # storm_verify [OPTION...]: ends the drill where anything is lost.
 storm_verify() {
   settings_of "$ROOT"
