@@ -1,6 +1,5 @@
 """Writes backups of the database."""
 
-import contextlib
 import os
 import subprocess  # nosec B404 - runs pg_dump alone
 from argparse import ArgumentParser
@@ -39,10 +38,8 @@ class Command(BaseCommand):
         folder, days = options["folder"], options["keep_days"]
         if days is not None and not 1 <= days <= MOST_DAYS:
             raise CommandError(f"--keep-days must be from 1 to {MOST_DAYS}.")
-        # What is in it is for nobody else to read.
-        os.umask(0o077)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = write_backup(folder)
             self.stdout.write(f"{path} {path.stat().st_size} bytes")
             if days is not None:
@@ -55,14 +52,15 @@ def write_backup(folder: Path) -> Path:
     """Write one and return its file, which appears only when it is whole."""
     name = f"mini-crm-{timezone.now():%Y%m%dT%H%M%S%fZ}.{SUFFIXES[connection.vendor]}"
     partial, path = folder / f".{name}.partial", folder / name
+    # What will be in it is for nobody else to read.
+    partial.touch(mode=0o600)
     try:
         copy_sqlite(partial) if connection.vendor == "sqlite" else dump_postgresql(partial)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         return partial.rename(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+        partial.unlink(missing_ok=True)
 
 
 def copy_sqlite(path: Path) -> None:
