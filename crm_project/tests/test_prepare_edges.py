@@ -1,5 +1,6 @@
 """`manage.py prepare` where something is there already, or has changed."""
 
+import os
 from io import StringIO
 
 import pytest
@@ -69,6 +70,19 @@ def test_static_files_that_were_removed_are_collected_again(own):
     (own / "static" / "page.css").unlink()
     prepare()
     assert (own / "static" / "page.css").is_file()
+
+
+def test_for_an_image_the_static_files_alone_are_collected(own):
+    prepare(only_static=True)
+    assert {each.name for each in own.iterdir()} == {"assets", "static"}
+    assert not User.objects.exists()
+
+
+def test_an_image_that_cuts_times_to_seconds_needs_no_collecting(own):
+    prepare()
+    file = own / "assets" / "page.css"
+    os.utime(file, (int(file.stat().st_mtime),) * 2)
+    assert prepare() == ""
 
 
 def test_an_empty_key_is_replaced(own, settings):
