@@ -8,6 +8,8 @@ from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
+from crm_project.testing.secrets import watching
+
 hypothesis_settings.register_profile("default", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
@@ -27,6 +29,15 @@ def _quick_and_plain(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = django_settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged():
+    """Fail whatever test makes a line of the log tell what it sent or kept."""
+    with watching() as watch:
+        yield
+    if leaks := watch.leaks():
+        pytest.fail(f"the log tells what it must not: {leaks}")
 
 
 @pytest.fixture

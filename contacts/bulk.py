@@ -61,6 +61,17 @@ def create_each(items: Sequence[Any], *, actor: Actor) -> list[dict[str, Any]]:
     return results
 
 
+def outcomes_of(results: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many got an operator, how many wait, and how many were invalid."""
+    contacts = [each["contact"] for each in results if "contact" in each]
+    assigned = sum(each["operator_id"] is not None for each in contacts)
+    return {
+        "assigned": assigned,
+        "waiting": len(contacts) - assigned,
+        "invalid": len(results) - len(contacts),
+    }
+
+
 def read_inquiries(items: Sequence[Any]) -> list[Inquiry | APIException]:
     """What each item asks for, or what is wrong with it."""
     reader = NewContactSerializer(context={"sources": _sources_named(items)})

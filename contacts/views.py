@@ -6,7 +6,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from contacts import examples
-from contacts.bulk import EXAMPLE, BulkResultsSerializer, BulkSerializer, create_each
+from contacts.bulk import (
+    EXAMPLE,
+    BulkResultsSerializer,
+    BulkSerializer,
+    create_each,
+    outcomes_of,
+)
 from contacts.filters import ContactFilter
 from contacts.keyed import PARAMETERS, idempotent
 from contacts.models import Contact, DecisionRecord
@@ -23,6 +29,7 @@ from contacts.services import change_status, create_contact, reassign_contact
 from crm_project.api.access import actor_of
 from crm_project.api.pagination import CursorPages
 from crm_project.api.schema import ErrorsSerializer
+from crm_project.logs import note
 
 
 class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
@@ -49,6 +56,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """
         given = self._validated(NewContactSerializer)
         contact, decision = create_contact(given["inquiry"], actor=actor_of(request))
+        note(source=contact.source.code, outcome="assigned" if contact.operator_id else "waiting")
         body = CreatedContactSerializer(contact, context={"decision": decision})
         return Response(body.data, status=status.HTTP_201_CREATED)
 
@@ -68,7 +76,9 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         may have 8 MiB.
         """
         items = self._validated(BulkSerializer)["contacts"]
-        return Response({"results": create_each(items, actor=actor_of(request))})
+        results = create_each(items, actor=actor_of(request))
+        note(**outcomes_of(results))
+        return Response({"results": results})
 
     @extend_schema(summary="Show why each operator got a contact", responses=HistorySerializer)
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -95,6 +105,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         self._find(pk)
         given = self._validated(StatusSerializer)
         contact = change_status(pk, **given, actor=actor_of(request))
+        note(source=contact.source.code, outcome=contact.status)
         return Response(ContactSerializer(contact).data)
 
     @extend_schema(
@@ -109,6 +120,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         self._find(pk)
         given = self._validated(ReassignSerializer)
         moved = reassign_contact(pk, **given, actor=actor_of(request))
+        note(source=moved.contact.source.code, outcome=moved.outcome)
         context = {"decision": moved.decision, "reassignment": moved}
         return Response(ReassignedContactSerializer(moved.contact, context=context).data)
 

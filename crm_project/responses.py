@@ -1,6 +1,9 @@
 """Answers in the one shape of errors, for what goes wrong outside the API's views."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
+from django.template import loader
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -37,5 +40,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if _is_page(request):
-        return defaults.server_error(request)
-    return error_response(500, "error", _("Something went wrong on our side."))
+        # Without the request, and so without asking a database who is signed in.
+        page = loader.render_to_string("500.html", {"request_id": id_of(request)})
+        return HttpResponseServerError(page)
+    return error_response(500, "error", unforeseen(request))
+
+
+def unforeseen(request: Any) -> str:
+    """All that is told of an error of ours: by which id the log has it."""
+    text = _("Something went wrong on our side. Its number in the log is: %(id)s")
+    return text % {"id": id_of(request)}
+
+
+def id_of(request: Any) -> str:
+    return getattr(request, "id", "")

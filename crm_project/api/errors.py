@@ -4,10 +4,11 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, InterfaceError, OperationalError
 from drf_standardized_errors import formatter, handler
 from drf_standardized_errors.types import ErrorResponse
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.settings import api_settings
 
 from crm_project.errors import Busy, Conflict
+from crm_project.responses import unforeseen
 
 
 class ExceptionFormatter(formatter.ExceptionFormatter):
@@ -34,3 +35,8 @@ class ExceptionHandler(handler.ExceptionHandler):
             case OperationalError() | InterfaceError():
                 return Busy()
         return super().convert_known_exceptions(exc)
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> APIException:
+        if isinstance(exc, APIException):
+            return exc
+        return APIException(unforeseen(self.context["request"]))
