@@ -6,8 +6,17 @@ docs/metrics.md describes each.
 import os
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
+
+# When a counter was made: several processes together cannot tell it.
+disable_created_metrics()
 
 # Seconds.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

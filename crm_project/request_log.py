@@ -121,7 +121,7 @@ class Streamed:
         self.response = response
         self.work = work
         self.size = 0
-        self.whole = False
+        self.whole = self.closed = False
 
     def __iter__(self) -> Iterable[bytes]:
         return self
@@ -138,6 +138,9 @@ class Streamed:
 
     def close(self) -> None:
         """Called by the response, also where the client has gone or making a part failed."""
+        if self.closed:
+            return
+        self.closed = True
         self.work.serving.noted["whole"] = self.whole
         self.work.tell(self.response, size=self.size)
 
