@@ -2,6 +2,9 @@
 
 import ipaddress
 import os
+import runpy
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +49,23 @@ sendfile = False
 graceful_timeout = 30
 control_socket_disable = True
 loglevel = "warning"
+# Run, not imported: what the master has imported, no reload would read again.
+_logs = runpy.run_path(str(Path(__file__).with_name("crm_project") / "logs.py"))
+# What is no boolean or no level, the settings refuse.
+_production = os.environ.get("CRM_PRODUCTION", "").strip().lower() in ("1", "true", "yes", "on")
+_level = os.environ.get("CRM_LOG_LEVEL", "").strip()
+logconfig_dict = _logs["configuration"](
+    production=_production,
+    level=_level if _level in _logs["LEVELS"] else "INFO",
+    stream="stdout",
+)
 # The heartbeat of a worker must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  # nosec B108
 
 
 def _keep_at_home(addresses: list[Any]) -> None:
     """Raise SystemExit where others could reach the open API. A Unix socket is made for a proxy."""
-    if os.environ.get("CRM_PRODUCTION", "").strip().lower() in ("1", "true", "yes", "on"):
+    if _production:
         return
     for address in addresses:
         if not isinstance(address, tuple) or not ipaddress.ip_address(address[0]).is_loopback:
@@ -63,9 +76,23 @@ def _keep_at_home(addresses: list[Any]) -> None:
             )
 
 
+def on_starting(server: Any) -> None:
+    """Give the workers a folder in which they count for `/metrics`; a reload keeps it."""
+    # Not on a disk, for the same reason.
+    prefix = f"mini-crm-metrics-{os.getpid()}-"
+    server.metrics_dir = tempfile.mkdtemp(prefix=prefix, dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics_dir
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(server.metrics_dir, ignore_errors=True)
+
+
 def when_ready(server: Any) -> None:
-    """Say where to look, once there is something to see, and to nobody from elsewhere."""
+    """Say where to look, once there is something to see; in production only the log is read."""
     _keep_at_home([listener.getsockname() for listener in server.LISTENERS])
+    if _production:
+        return
     url = f"http://{_address}"
     print(
         f"\nMini-CRM работает / is running: {url}\n"

@@ -71,6 +71,17 @@ def create_each(
     return results
 
 
+def outcomes_of(results: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many got an operator, how many wait, and how many were invalid."""
+    contacts = [each["contact"] for each in results if "contact" in each]
+    assigned = sum(each["operator_id"] is not None for each in contacts)
+    return {
+        "assigned": assigned,
+        "waiting": len(contacts) - assigned,
+        "invalid": len(results) - len(contacts),
+    }
+
+
 def read_inquiries(
     items: Sequence[Any], only_sources: Collection[int] | None = None
 ) -> list[Inquiry | APIException]:

@@ -67,6 +67,13 @@ class Reassignment:
     decision: Decision
     moved: bool
 
+    @property
+    def outcome(self) -> str:
+        """`reassigned`, `waiting` or `kept`."""
+        if not self.moved:
+            return "kept"
+        return "reassigned" if self.contact.operator_id else "waiting"
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

@@ -11,7 +11,13 @@ from rest_framework.serializers import BaseSerializer
 
 from access.permissions import PostChanges, may_view, sources_of
 from contacts import examples
-from contacts.bulk import EXAMPLE, BulkResultsSerializer, BulkSerializer, create_each
+from contacts.bulk import (
+    EXAMPLE,
+    BulkResultsSerializer,
+    BulkSerializer,
+    create_each,
+    outcomes_of,
+)
 from contacts.filters import ContactFilter
 from contacts.keyed import PARAMETERS, idempotent
 from contacts.models import Contact, DecisionRecord
@@ -29,6 +35,7 @@ from contacts.services import change_status, create_contact, reassign_contact
 from crm_project.api.access import actor_of
 from crm_project.api.pagination import CursorPages
 from crm_project.api.schema import ErrorsSerializer
+from crm_project.logs import note
 from leads.models import Lead
 from operators.models import Operator
 
@@ -61,6 +68,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """
         given = self._validated(NewContactSerializer, only_sources=sources_of(request))
         contact, decision = create_contact(given["inquiry"], actor=actor_of(request))
+        note(source=contact.source.code, outcome="assigned" if contact.operator_id else "waiting")
         only_given = None if may_view(request, Lead) else given["inquiry"]
         context = {"decision": decision, "only_given": only_given}
         body = CreatedContactSerializer(contact, context=context)
@@ -88,6 +96,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
             knows_leads=may_view(request, Lead),
             actor=actor_of(request),
         )
+        note(**outcomes_of(results))
         return Response({"results": results})
 
     @extend_schema(summary="Show why each operator got a contact", responses=HistorySerializer)
@@ -117,6 +126,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         given = self._validated(StatusSerializer)
         own = only_of(request.user)
         contact = change_status(pk, **given, only_of=own, actor=actor_of(request))
+        note(source=contact.source.code, outcome=contact.status)
         return Response(ContactSerializer(contact).data)
 
     @extend_schema(
@@ -134,6 +144,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         if own and (given.get("operator_id") or given["force"]):
             raise PermissionDenied
         moved = reassign_contact(pk, **given, only_of=own, actor=actor_of(request))
+        note(source=moved.contact.source.code, outcome=moved.outcome)
         context = {"decision": moved.decision, "reassignment": moved}
         context["knows_operators"] = may_view(request, Operator)
         return Response(ReassignedContactSerializer(moved.contact, context=context).data)

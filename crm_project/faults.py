@@ -1,15 +1,17 @@
 """What an error of the database, or of the line to the client, means to whoever asked."""
 
+import logging
 import sqlite3
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, connection
-from django.http import HttpRequest, UnreadablePostError
+from django.http import UnreadablePostError
 from django.http.response import HttpResponseBase
-from django.utils.log import log_response
 from rest_framework.exceptions import APIException
 
 from crm_project.errors import Busy, DatabaseUnavailable, RequestTimeout
+
+logger = logging.getLogger(__name__)
 
 # PostgreSQL's codes for work that somebody else's was in the way of: a time-out of a lock or of a
 # statement, a deadlock, a serialization failure, too many connections.
@@ -33,14 +35,15 @@ def fault_of(error: BaseException | None) -> APIException | None:
     return None
 
 
-def log_fault(error: BaseException, request: HttpRequest, response: HttpResponseBase) -> None:
+def log_fault(error: BaseException, response: HttpResponseBase) -> None:
     """In one line, instead of Django's with a traceback: while the database is away, every request
     has one to tell.
     """
+    cause = error.__cause__ or error
+    fields = {"error": type(cause).__name__, "sqlstate": getattr(cause, "sqlstate", None)}
     said = " ".join(str(error).split())
-    log_response(
-        "%s: %s: %s", type(error).__name__, request.path, said, response=response, request=request
-    )
+    logger.warning("A request could not be served: %s", said, extra={"fields": fields})
+    response._has_been_logged = True
 
 
 def _on_postgresql(error: Error, state: Any) -> APIException | None:

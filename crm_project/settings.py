@@ -5,6 +5,7 @@ Two modes: the first look (default: loopback only, the API open) and production
 """
 
 import os
+import sys
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,7 @@ from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from crm_project import logs
 from crm_project.environment import Environment
 from crm_project.patience import SQLITE_BUSY_SECONDS, connection_options
 
@@ -83,6 +85,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crm_project.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "crm_project.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -283,6 +286,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crm_project.api.schema.tell_of_request_ids",
+    ],
     "ENUM_NAME_OVERRIDES": {"ContactStatusEnum": "contacts.models.Contact.Status"},
 }
 
@@ -299,15 +306,18 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "stats.dashboard_views.add_dashboard",
 }
 
-# --- logs ---------------------------------------------------------------------------------------
+# --- logs and metrics -----------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-}
+LOGGING = logs.configuration(
+    production=PRODUCTION,
+    level=env.one_of("CRM_LOG_LEVEL", logs.LEVELS, default="INFO"),
+    # What a command prints is its result; what it logs goes beside it.
+    stream="stdout" if "gunicorn" in sys.modules else "stderr",
+)
+# Prometheus may show this one, so that it is let in without a database.
+METRICS_TOKEN = env.text("CRM_METRICS_TOKEN")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    raise ImproperlyConfigured("CRM_METRICS_TOKEN must have at least 20 characters.")
 
 # Read by gunicorn.conf.py and start.sh; named here so that a slip of the pen is noticed.
 env.text("CRM_WORKERS")

@@ -10,6 +10,7 @@ from rest_framework.settings import api_settings
 
 from crm_project.errors import Conflict
 from crm_project.faults import fault_of, log_fault
+from crm_project.responses import unforeseen
 
 
 class ExceptionFormatter(formatter.ExceptionFormatter):
@@ -37,6 +38,11 @@ class ExceptionHandler(handler.ExceptionHandler):
 
     def report_exception(self, exc: APIException, response: Response) -> None:
         if fault_of(self.exc):
-            log_fault(self.exc, self.context["request"], response)
+            log_fault(self.exc, response)
         else:
             super().report_exception(exc, response)
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> APIException:
+        if isinstance(exc, APIException):
+            return exc
+        return APIException(unforeseen(self.context["request"]))

@@ -101,6 +101,23 @@ SUMMARIES = {
 }
 
 
+def tell_of_request_ids(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Describe the header that every answer has, once for all of them."""
+    result["components"]["headers"] = {
+        "RequestId": {
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+            "description": "By which the log has this request; the one that the request had in a"
+            " header of this name, if it was of that form.",
+        }
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                headers = response.setdefault("headers", {})
+                headers["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
+    return result
+
+
 class AutoSchema(StandardizedErrorsSchema):
     def get_summary(self) -> str | None:
         """What the view says, else a line made of the action and the resource."""

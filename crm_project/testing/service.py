@@ -1,16 +1,27 @@
 """The whole service as a process of its own, for tests that end it."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# What the services of a test have written, for whoever looks for secrets in it.
+outputs: list[IO[bytes]] = []
+
+
+def written(output: IO[bytes]) -> str:
+    """What a service has written so far; where it goes on writing does not change."""
+    descriptor = output.fileno()
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
 class Service:
@@ -54,12 +65,14 @@ class Service:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by who looks for secrets
+        outputs.append(self.output)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", self.application],
             cwd=ROOT,
             env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         for _ in range(300):
@@ -79,3 +92,5 @@ class Service:
         """Kill every process of it at once, as a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        for left in Path("/dev/shm").glob(f"mini-crm-metrics-{self.process.pid}-*"):
+            shutil.rmtree(left)
