@@ -43,7 +43,7 @@ def log_fault(error: BaseException, response: HttpResponseBase) -> None:
     fields = {"error": type(cause).__name__, "sqlstate": getattr(cause, "sqlstate", None)}
     said = " ".join(str(error).split())
     logger.warning("A request could not be served: %s", said, extra={"fields": fields})
-    response._has_been_logged = True
+    response._has_been_logged = True  # type: ignore[attr-defined]  # how Django marks it
 
 
 def _on_postgresql(error: Error, state: Any) -> APIException | None:
