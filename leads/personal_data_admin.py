@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from contacts.erasing import erase_lead, outlooks
@@ -98,12 +98,7 @@ class PersonalDataMixin:
             done = erase_lead(lead.pk, close=close, actor=actor_of(request))
             # Whoever it was is not to be named any more.
             lead.refresh_from_db()
-            text = ngettext(
-                "personal data erased, in %(count)d contact too.",
-                "personal data erased, in %(count)d contacts too.",
-                done.contacts,
-            )
-            return text % {"count": done.contacts}
+            return _("personal data erased; contacts: %(count)d.") % {"count": done.contacts}
 
         tell_each(request, leads, act)
 
