@@ -18,7 +18,6 @@ from crm_project.api.fields import (
     BooleanField,
     IntegerField,
     ModelSerializer,
-    NotBlankTextField,
     OptionalTextField,
     TextField,
 )
@@ -26,7 +25,7 @@ from crm_project.api.filters import LARGEST_ID
 from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
 from crm_project.errors import invalid
 from leads.models import Lead
-from leads.serializers import LeadSerializer
+from leads.serializers import ExternalIdField, LeadSerializer
 from leads.services import Profile
 from sources.models import Source
 
@@ -177,7 +176,7 @@ class ReassignedContactSerializer(DistributedContactSerializer):
 class NewContactSerializer(serializers.Serializer):
     """The context may hold `only_sources`, the ids of those that the sender may name."""
 
-    lead_external_id = NotBlankTextField(max_length=255)
+    lead_external_id = ExternalIdField()
     source_code = TextField(required=False, allow_null=True, trim_whitespace=False)
     source_id = IntegerField(required=False, allow_null=True, min_value=1, max_value=LARGEST_ID)
     message = OptionalTextField(max_length=10_000, trim_whitespace=False)

@@ -131,12 +131,14 @@ DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlit
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
     # read, so that a transaction never has to start over; FULL keeps what was answered through a
-    # power cut as well. See docs/decisions/0003-sqlite-durability.md.
+    # power cut as well. See docs/decisions/0003-sqlite-durability.md. What is deleted is written
+    # over, which some builds of SQLite do by themselves: a person's data must not stay in the file.
     DATABASES["default"]["ENGINE"] = "crm_project.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": SQLITE_BUSY_SECONDS,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        " PRAGMA secure_delete=ON;",
     }
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).update(connection_options(pgbouncer=PGBOUNCER))

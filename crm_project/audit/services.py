@@ -1,6 +1,6 @@
 """Keeping account of changes, in the transaction that makes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,23 @@ def note_values(
 def note_deleted(subject: Model, *, actor: Actor) -> None:
     """Keep who is about to delete the object."""
     _write(subject, Action.DELETE, {}, actor=actor)
+
+
+def forget_values(subjects: Collection[Model]) -> None:
+    """Keep who changed which fields of these objects of one kind, but no text that was in them.
+
+    They go by their present names from now on.
+    """
+    names = {subject.pk: str(subject)[:255] for subject in subjects}
+    kinds = {_type_of(subject) for subject in subjects}
+    changes = list(Change.objects.filter(subject_type__in=kinds, subject_id__in=names))
+    for change in changes:
+        change.subject_name = names[change.subject_id]
+        change.fields = {
+            name: [None if isinstance(value, str) else value for value in values]
+            for name, values in change.fields.items()
+        }
+    Change.objects.bulk_update(changes, ["subject_name", "fields"], batch_size=500)
 
 
 def changes_of(subject: Model) -> QuerySet[Change]:

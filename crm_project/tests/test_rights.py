@@ -78,6 +78,8 @@ TABLE = {
     "operators/operator/export/csv/": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "contacts/contact/reassign_to/?ids={c}": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "leads/lead/{l}/merge/{L}/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "leads/lead/{l}/data/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "leads/lead/erase/?ids={l}": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "search/?s=о": [200, 200, 200, 200, 200, TO_SIGN_IN],
     "jsi18n/": [200, 200, 200, 200, 200, TO_SIGN_IN],
 }

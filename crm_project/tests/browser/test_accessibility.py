@@ -2,8 +2,10 @@
 
 import pytest
 
+from contacts.erasing import erase_lead
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
+from leads.tests.factories import LeadFactory
 from sources.tests.factories import SourceFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -16,6 +18,8 @@ def paths():
     serve(source, name="Борис", is_active=False)
     contact, _ = arrive(source)
     ContactFactory()
+    erased = LeadFactory()
+    erase_lead(erased.pk)
     return [
         "/",
         "/operators/operator/",
@@ -29,6 +33,8 @@ def paths():
         "/contacts/contact/import/",
         "/leads/lead/",
         f"/leads/lead/{contact.lead_id}/change/",
+        f"/leads/lead/erase/?ids={contact.lead_id}",
+        f"/leads/lead/{erased.pk}/change/",
     ]
 
 
