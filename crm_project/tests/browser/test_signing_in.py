@@ -8,9 +8,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1366), ("dark", 390)])
-def test_a_locked_form_says_when_to_try_again(
-    page, live_server, violations, troubles, scheme, width
-):
+def test_a_locked_form_says_when_to_try_again(page, live_server, troubles, scheme, width):
     get_user_model().objects.create_user("anna", password="right", is_staff=True)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})
