@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -160,6 +161,7 @@ def test_a_fork_counts_on(counters):
     with counters._file()._lock:  # as another thread may at that moment
         child = os.fork()
         if not child:
+            signal.alarm(20)  # rather than wait for a lock that nobody will ever let go
             os._exit(passed(counters, FIXED, 5))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
     assert not passes(counters, FIXED)
