@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -22,15 +22,34 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# Rows that ended so long ago, in seconds, are of no use to anybody.
+# Seconds after which a row is of no use; longer than any limit lasts.
 KEPT, PRUNE_EVERY = 3600, 300
 # Seconds to wait for another process, and to leave the file alone after it failed.
-PATIENCE, REST = 1, 5
+PATIENCE, REST = 3, 5
 NOT_OURS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 TABLE = (
     "CREATE TABLE IF NOT EXISTS counts (name BLOB PRIMARY KEY, ends REAL NOT NULL,"
-    " n INTEGER NOT NULL, before INTEGER NOT NULL) WITHOUT ROWID"
+    " n INTEGER NOT NULL, before INTEGER NOT NULL, passed INTEGER NOT NULL) WITHOUT ROWID"
 )
+# What is kept of a name: when its time ends, events in it and in the time before, and whether the
+# last one passed. All in one statement, since a thread that waits for Python's lock between two of
+# them would hold the file all that time.
+# A time that ends too late was set by a clock that has been put back; one that ends a little too
+# late, by who asked the clock after us and came to write before us.
+COUNT = """
+    WITH kept AS (
+        SELECT ends, n, before FROM counts
+        WHERE name = :name AND ends BETWEEN :now - :carry AND :now + 2 * :seconds
+    ), moved_on AS (
+        SELECT ends, n, before FROM kept WHERE ends > :now
+        UNION ALL SELECT ends + :seconds, 0, n FROM kept WHERE ends <= :now
+        UNION ALL SELECT :now + :seconds, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM kept)
+    ), judged AS (
+        SELECT *, n + before * (ends - :now) / :seconds < :events AS passed FROM moved_on
+    )
+    INSERT OR REPLACE INTO counts SELECT :name, ends, n + passed, before, passed FROM judged
+    RETURNING ends, n, before, passed
+"""
 
 
 class Limit(NamedTuple):
@@ -56,36 +75,6 @@ class Standing(NamedTuple):
     wait: float = 0
 
 
-class Window(NamedTuple):
-    """What is kept of a name: when its time ends, events in it and in the time before."""
-
-    ends: float
-    n: int
-    before: int
-
-    def at(self, now: float, limit: Limit) -> "Window":
-        """The same, moved on to this moment. A clock that was set back begins anew."""
-        over = now - self.ends
-        if -limit.seconds <= over < 0:
-            return self
-        if limit.slides and 0 <= over < limit.seconds:
-            return Window(self.ends + limit.seconds, 0, self.n)
-        return Window(now + limit.seconds, 0, 0)
-
-    def standing(self, now: float, limit: Limit) -> Standing:
-        left = self.ends - now
-        free = limit.events - self.n - self.before * left / limit.seconds
-        if free > 0:
-            return Standing(ceil(free), left)
-        wait = left
-        if self.n < limit.events:
-            wait -= (limit.events - self.n) * limit.seconds / self.before
-        return Standing(0, left, max(wait, 0.001))
-
-
-NOTHING_YET = Window(0, 0, 0)
-
-
 class Counters:
     """All counts of one file. Names are kept as keyed hashes: nobody can read them there."""
 
@@ -96,27 +85,21 @@ class Counters:
         self._files: dict[int, _File] = {}
 
     def count(self, limits: Mapping[str, Limit]) -> dict[str, Standing] | None:
-        """Count one event under each of these names, or under none if one of them is at its limit.
+        """Count one event under each of these names, or under none if one of them is at its limit;
+        then that is the last one in the answer.
 
         None: it cannot be counted just now.
         """
-        now = time.time()
-
-        def counted(database: sqlite3.Connection) -> dict[str, Standing]:
-            windows = {
-                name: self._window(database, name).at(now, limit) for name, limit in limits.items()
-            }
-            before = {name: windows[name].standing(now, limits[name]) for name in limits}
-            if any(each.wait for each in before.values()):
-                return before
-            after = {name: each._replace(n=each.n + 1) for name, each in windows.items()}
-            rows = [(self._key(name), *each) for name, each in after.items()]
-            database.executemany("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?)", rows)
-            return {
-                name: after[name].standing(now, limits[name])._replace(wait=0) for name in limits
-            }
-
-        return self._file().use(counted)
+        standings = {}
+        for name, limit in limits.items():
+            standing = self._count(name, limit)
+            if standing is None:
+                return None
+            standings[name] = standing
+            if standing.wait:
+                self.take_back(standings.keys() - {name})
+                break
+        return standings
 
     def take_back(self, names: Collection[str]) -> None:
         """The last event counted under each of these names was none."""
@@ -137,10 +120,21 @@ class Counters:
     def _key(self, name: str) -> bytes:
         return hmac.digest(self._secret, name.encode(), "sha256")[:16]
 
-    def _window(self, database: sqlite3.Connection, name: str) -> Window:
-        query = "SELECT ends, n, before FROM counts WHERE name = ?"
-        row = database.execute(query, (self._key(name),)).fetchone()
-        return Window(*row) if row else NOTHING_YET
+    def _count(self, name: str, limit: Limit) -> Standing | None:
+        now, (events, seconds, slides) = time.time(), limit
+        values = {"name": self._key(name), "now": now, "events": events, "seconds": seconds}
+        values["carry"] = seconds if slides else 0
+        row = self._file().use(lambda database: database.execute(COUNT, values).fetchone())
+        if row is None:
+            return None
+        ends, n, before, passed = row
+        left = min(ends - now, seconds)
+        free = events - n - before * left / seconds
+        if passed:
+            return Standing(max(ceil(free), 0), left)
+        # The time before weighs less and less; if that is not enough, all of this one must end.
+        wait = left if n >= events else left - (events - n) * seconds / before
+        return Standing(0, left, max(wait, 0.001))
 
 
 class _File:
@@ -155,7 +149,7 @@ class _File:
         self._told = False
 
     def use(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
-        """Do it in a transaction of its own. None: the file cannot be used just now."""
+        """Do it, as the only thread of this process. None: the file cannot be used just now."""
         with self._lock:
             if time.monotonic() < self._rests_until:
                 return None
@@ -169,20 +163,13 @@ class _File:
 
     def _try(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
-            return self._transaction(work)
+            return work(self._prune(self._connection()))
         except sqlite3.Error as error:
             # The lower byte; those above it tell more than we ask.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NOT_OURS:
                 raise
             self._begin_anew()
-            return self._transaction(work)
-
-    def _transaction(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        database = self._prune(self._connection())
-        # With the right to write, before anything is read: nobody counts in between.
-        database.execute("BEGIN IMMEDIATE")
-        with database:
-            return work(database)
+            return work(self._connection())
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
@@ -206,7 +193,7 @@ class _File:
             database = self._connection()
         past = time.time() - KEPT
         gone = "DELETE FROM counts WHERE ends NOT BETWEEN ? AND ?"
-        database.execute(gone, (past, past + 2 * KEPT))
+        database.execute(gone, (past, past + 3 * KEPT))
         return database
 
     def _is_there(self) -> bool:
@@ -233,7 +220,7 @@ class _File:
             self._database = self._number = None
 
 
-@cache
+@lru_cache(maxsize=1)
 def _counters(path: Path) -> Counters:
     return Counters(path, settings.SECRET_KEY)
 

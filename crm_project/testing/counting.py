@@ -18,7 +18,7 @@ def main(file: str, threads: int, times: int, limit: int) -> None:
 
     def count() -> tuple[bool, float]:
         start = time.perf_counter()
-        standings = counters.count({"name": Limit(limit, 3600)})
+        standings = counters.count({"name": Limit(limit, 600)})
         took = time.perf_counter() - start
         assert standings is not None
         return not standings["name"].wait, took * 1e6
