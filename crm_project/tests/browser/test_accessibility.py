@@ -2,6 +2,7 @@
 
 import pytest
 
+from access.tests.keys import make_key
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from sources.tests.factories import SourceFactory
@@ -16,6 +17,7 @@ def paths():
     serve(source, name="Борис", is_active=False)
     contact, _ = arrive(source)
     ContactFactory()
+    key, _ = make_key("intake", source)
     return [
         "/",
         "/operators/operator/",
@@ -27,6 +29,10 @@ def paths():
         f"/contacts/contact/{contact.pk}/change/",
         f"/contacts/contact/reassign_to/?ids={contact.pk}",
         "/contacts/contact/import/",
+        "/access/apikey/",
+        "/access/apikey/add/",
+        f"/access/apikey/{key.pk}/change/",
+        f"/access/apikey/revoke/?ids={key.pk}",
         "/leads/lead/",
         f"/leads/lead/{contact.lead_id}/change/",
     ]
