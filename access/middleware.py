@@ -9,14 +9,14 @@ from access.models import ApiKey
 from access.services import find_key, note_use
 
 State = ApiKey.State
+# Pages, files and probes, which must not ask the database for the sake of a header.
+TAKE_NO_KEYS = ("/admin/", "/static/", "/health")
 REFUSED = {State.EXPIRED: "api_key_expired", State.REVOKED: "api_key_revoked"}
 
 
 class ApiKeyMiddleware:
     """Read `Authorization: Bearer <key>`: sets `request.api_key`, None without a valid one, and
-    `request.api_key_error`, the code of why one was refused, or None.
-
-    It refuses nothing by itself: pages take no keys.
+    `request.api_key_error`, the code of why one was refused, or None. It refuses nothing itself.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -25,7 +25,7 @@ class ApiKeyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.api_key, request.api_key_error = None, None
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
+        if scheme.lower() == "bearer" and not request.path_info.startswith(TAKE_NO_KEYS):
             request.api_key, request.api_key_error = _read(text.strip(" "))
         return self.get_response(request)
 

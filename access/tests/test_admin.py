@@ -117,6 +117,14 @@ def test_it_is_revoked_after_a_question(office, settings):
     assert changes_of(key).first().actor_name == "lead"
 
 
+def test_sources_are_found_by_a_part_of_their_names(office):
+    bot = SourceFactory(name="Бот в Telegram")
+    SourceFactory(name="Сайт")
+    query = "app_label=access&model_name=apikey&field_name=sources&term=бот"
+    found = office.get(f"/admin/autocomplete/?{query}").json()["results"]
+    assert [each["id"] for each in found] == [str(bot.pk)]
+
+
 @pytest.mark.parametrize("ids", ["", "0", "x", "999999", "9" * 40])
 def test_what_is_not_there_cannot_be_revoked(office, ids):
     assert office.post(f"{REVOKE}?ids={ids}").status_code == 404

@@ -71,8 +71,9 @@ def test_with_a_key_the_page_of_another_origin_may_ask(client):
     assert client.get("/stats", **origin, **bearer(make_key("read")[1])).status_code == 200
 
 
-def test_openapi_names_both_credentials_in_production(client, settings):
-    settings.API_IS_OPEN = False
+@pytest.mark.parametrize("is_open", [True, False])
+def test_openapi_names_both_credentials_and_whether_one_is_needed(client, settings, is_open):
+    settings.API_IS_OPEN = is_open
     schema = client.get("/openapi.json").json()
     schemes = schema["components"]["securitySchemes"]
     kinds = {(each["type"], each.get("scheme") or each.get("in")) for each in schemes.values()}
@@ -80,4 +81,5 @@ def test_openapi_names_both_credentials_in_production(client, settings):
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             assert {name for each in operation["security"] for name in each} == set(schemes)
+            assert ({} in operation["security"]) == is_open
             assert {"401", "403"} <= set(operation["responses"]), (path, method)

@@ -10,7 +10,7 @@ from contacts.services import Inquiry, create_contact
 from contacts.tests.scenes import serve
 from leads.models import Lead
 from leads.services import Profile
-from operators.tests.people import make_user
+from operators.tests.people import make_lead, make_user
 from operators.tests.permissions import allow
 from sources.tests.factories import SourceFactory
 
@@ -154,3 +154,14 @@ def test_it_costs_one_query_more_to_know_the_sources(
         client.post("/contacts/bulk", body, **kind, **manage)
     with django_assert_max_num_queries(len(all_sources) + 1):
         client.post("/contacts/bulk", body, **kind, **sent)
+
+
+def test_the_history_tells_who_sent_it(client, post, source):
+    contact = post({"lead_external_id": "x", "source_code": "site"}).json()
+    sent = bearer(make_key("read")[1])
+    [decision] = client.get(f"/contacts/{contact['id']}/history", **sent).json()["results"]
+    name = source.api_keys.get().name
+    assert decision["actor"] == {"type": "api_key", "name": name}
+    client.force_login(make_lead())
+    page = client.get(f"/admin/contacts/contact/{contact['id']}/change/").content.decode()
+    assert name in page

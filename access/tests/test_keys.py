@@ -195,9 +195,11 @@ def test_a_key_beside_a_session_does_not_sign_what_is_done_in_the_back_office(cl
     assert changes_of(Operator.objects.get()).get().actor_name == "boss"
 
 
-def test_pages_of_the_back_office_take_no_keys(client):
+def test_pages_of_the_back_office_and_probes_take_no_keys(client, django_assert_num_queries):
     _, text = make_key("manage")
-    assert client.get("/admin/", **bearer(text)).status_code == 302
+    for path, status in [("/admin/", 302), ("/health", 200)]:
+        with django_assert_num_queries(0):
+            assert client.get(path, **bearer(text)).status_code == status
 
 
 def test_a_request_costs_one_query_more_and_a_second_once_a_minute(

@@ -151,8 +151,8 @@ class AutoSchema(StandardizedErrorsSchema):
         return body
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """Nothing has to be shown where the API is open."""
-        return [] if settings.API_IS_OPEN else super().get_auth()
+        """Where the API is open, it goes without any as well."""
+        return super().get_auth() + ([{}] if settings.API_IS_OPEN else [])
 
     def _body(self) -> bool:
         return self.method in ("POST", "PATCH")
