@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -49,7 +49,7 @@ class RequestLogMiddleware:
             work.tell(response, size=len(response.content))
         elif isinstance(response, FileResponse):
             # The server may send the file by itself: wrapped, it could not.
-            work.tell(response, size=int(response.get("Content-Length", 0)))
+            work.tell(response, size=int(response.get("Content-Length", "0")))
         else:
             response.streaming_content = Streamed(response, work)
         return response
@@ -123,7 +123,7 @@ class Streamed:
         self.size = 0
         self.whole = self.closed = False
 
-    def __iter__(self) -> Iterable[bytes]:
+    def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -20,10 +21,18 @@ TOKEN = "a token of the settings"
 PROXIED = {"X-Forwarded-Proto": "https", "Accept-Language": "en"}
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """A database to be copied: migrations take their time."""
+    path = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
+    Service(f"sqlite:///{path}").manage("migrate", "--verbosity=0")
+    return path
+
+
 @pytest.fixture
-def service(tmp_path):
+def service(tmp_path, migrated):
+    shutil.copy(migrated, tmp_path)
     service = Service(f"sqlite:///{tmp_path}/db.sqlite3")
-    service.manage("migrate", "--verbosity=0")
     yield service
     if service.process.poll() is None:
         service.kill()
