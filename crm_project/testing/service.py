@@ -1,5 +1,6 @@
 """The whole service as a process of its own, for tests that end it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -75,5 +76,6 @@ class Service:
 
     def kill(self) -> None:
         """Kill every process of it at once, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
