@@ -206,6 +206,21 @@ def test_gunicorn_refuses_senseless_numbers(name, value):
     assert_one_line(gunicorn_settings(**{name: value}), name, value)
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("0.0.0.0:{port}", "0.0.0.0"),  # noqa: S104
+        ("[::]:{port}", "::"),
+        ("unix:{folder}/socket", "unix:"),
+    ],
+)
+def test_gunicorn_itself_does_not_serve_the_open_api_to_others(tmp_path, free_port, address, said):
+    bind = address.format(port=free_port, folder=tmp_path)
+    gunicorn = [sys.executable, "-m", "gunicorn", "crm_project.wsgi", "--bind", bind]
+    assert_one_line(run(ROOT, *gunicorn), said, "CRM_PRODUCTION")
+    assert_one_line(run(ROOT, *gunicorn[:-2], HOST="0.0.0.0", PORT=free_port), "CRM_PRODUCTION")  # noqa: S104
+
+
 def test_it_serves_says_where_and_stops_on_ctrl_c(tmp_path, free_port):
     ignored = shutil.ignore_patterns(".*", "var", "tests", "__pycache__")
     copy = shutil.copytree(ROOT, tmp_path / "copy", ignore=ignored)
