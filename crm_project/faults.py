@@ -4,8 +4,7 @@ import sqlite3
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, connection
-from django.http import HttpRequest, UnreadablePostError
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.log import log_response
 from rest_framework.exceptions import APIException
 
@@ -33,7 +32,7 @@ def fault_of(error: BaseException | None) -> APIException | None:
     return None
 
 
-def log_fault(error: BaseException, request: HttpRequest, response: HttpResponseBase) -> None:
+def log_fault(error: BaseException, request: HttpRequest, response: HttpResponse) -> None:
     """In one line, instead of Django's with a traceback: while the database is away, every request
     has one to tell.
     """
