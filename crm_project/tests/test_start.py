@@ -176,8 +176,8 @@ def test_the_example_lists_every_variable_and_sets_none():
     assert listed == env.known - {"CRM_DOTENV"} | {"HOST", "PORT", "CRM_CONN_MAX_AGE"}
 
 
-def gunicorn_settings(**variables):
-    code = "import runpy; c = runpy.run_path('gunicorn.conf.py')"
+def gunicorn_settings(before="", **variables):
+    code = before + "import runpy; c = runpy.run_path('gunicorn.conf.py')"
     code += "; print(c['bind'], c['workers'], c['threads'], c['worker_class'])"
     return run(ROOT, sys.executable, "-c", code, **variables)
 
@@ -192,6 +192,12 @@ def test_an_empty_variable_means_the_default():
     address, workers, threads, _class = done.stdout.split()
     assert (address, threads) == ("127.0.0.1:8000", "8")
     assert 1 <= int(workers) <= 4
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone tells")
+def test_gunicorn_counts_only_the_processors_it_may_use():
+    one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+    assert gunicorn_settings(one).stdout.split()[1] == "1"
 
 
 def test_gunicorn_reads_the_file_as_the_settings_do(tmp_path):
