@@ -83,6 +83,14 @@ class PatientSocket(socket.socket):
 class Worker(ThreadWorker):
     """`pending_conns` are those whose request is gathered, or whose last answer is being read."""
 
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.is_ssl:
+            raise SystemExit(
+                "gunicorn speaks plain HTTP here: TLS is for the proxy in front of it."
+            )
+
     def enqueue_req(self, conn: TConn) -> None:
         """Of a connection that is new, or whose next request begins."""
         if not isinstance(conn.sock, PatientSocket):

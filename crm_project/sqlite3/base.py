@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         while True:
             before = self._written()
             try:
-                super()._start_transaction_under_autocommit()
+                super()._start_transaction_under_autocommit()  # type: ignore[misc]  # the stubs lack it
                 return
             except OperationalError as error:
                 moves = isinstance(fault_of(error), Busy) and self._written() != before

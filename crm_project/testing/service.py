@@ -1,5 +1,6 @@
 """The whole service as a process of its own, for tests that end it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -90,7 +91,8 @@ class Service:
 
     def kill(self) -> None:
         """Kill every process of it at once, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for left in Path("/dev/shm").glob(f"mini-crm-metrics-{self.process.pid}-*"):
             shutil.rmtree(left)

@@ -81,15 +81,17 @@ def answer_to(service, request, seconds=10):
 def test_however_many_there_are_others_are_answered_at_once(service, sent):
     with clients(service, sent):
         time.sleep(0.3)
-        answers = ask_all([f"{service.url}/operators"] * 4)
+        # Again and again: the first may slip in.
+        answers = [each for _ in range(4) for each in ask_all([f"{service.url}/operators"] * 4)]
     assert {answer.status for answer in answers} == {200}
     assert max(answer.seconds for answer in answers) < 3
 
 
 def test_those_who_read_nothing_hold_a_thread_for_some_seconds_at_most(service):
-    # Three answers of 2 MB each, one after the other, are more than the kernel keeps for a client.
+    # All of them at one worker is twice as many as it has threads: 10 s for each half.
+    # So many answers of 2 MB each are more than the kernel keeps for a client.
     many = b"".join(
-        b"GET /contacts?page_size=500 HTTP/1.1\r\nHost: localhost\r\n\r\n" for _ in range(3)
+        b"GET /contacts?page_size=500 HTTP/1.1\r\nHost: localhost\r\n\r\n" for _ in range(8)
     )
     source = ask(f"{service.url}/sources", {"name": "Телеграм", "code": "tg"})
     assert source.status == 201
@@ -98,24 +100,30 @@ def test_those_who_read_nothing_hold_a_thread_for_some_seconds_at_most(service):
         bulk = ask(f"{service.url}/contacts/bulk", {"contacts": [inquiry] * 100})
         assert bulk.status == 200
     with clients(service, many, count=WORKERS * THREADS, receives=4096):
-        time.sleep(1)
-        assert ask(f"{service.url}/health").seconds < 20
-
-
-def test_one_byte_now_and_then_does_not_lengthen_it(service):
-    with connected(service) as client:
-        client.settimeout(0.5)
-        said = b""
         since = time.monotonic()
-        client.sendall(STARTS_A_HEAD)
+        while time.monotonic() - since < 8:
+            assert ask(f"{service.url}/health").seconds < 28
+
+
+def test_a_request_that_does_not_come_to_its_end_is_a_408(service):
+    # Of one that is gathered, a byte now and then; of one that has a thread, nothing more.
+    with connected(service) as gathered, connected(service) as threaded:
+        threaded.sendall(HEAD + b"Content-Length: 900000\r\n\r\n" + b" " * 400_000)
+        gathered.sendall(STARTS_A_HEAD)
+        gathered.settimeout(0.5)
+        since, said = time.monotonic(), b""
         while not said:
             assert time.monotonic() - since < 40
             with contextlib.suppress(TimeoutError):
-                client.sendall(b"o")
-                said = client.recv(1000)
+                gathered.sendall(b"o")
+                said = gathered.recv(1000)
         assert 15 < time.monotonic() - since < 30
         assert said.startswith(b"HTTP/1.1 408 ")
         assert b"request_timeout" in said
+        answer = http.client.HTTPResponse(threaded)
+        answer.begin()
+        assert answer.status == 408
+        assert b"request_timeout" in answer.read()
 
 
 def test_a_body_that_is_too_large_is_answered_while_it_is_sent(service):
@@ -133,12 +141,6 @@ def test_a_body_in_parts_arrives_whole(service):
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert answer.status == 201
-
-
-def test_a_large_body_that_stops_coming_is_a_408(service):
-    request = HEAD + b"Content-Length: 900000\r\n\r\n" + b" " * 400_000
-    answer, text = answer_to(service, request, seconds=30)
-    assert (answer.status, json.loads(text)["errors"][0]["code"]) == (408, "request_timeout")
 
 
 @pytest.mark.parametrize(
