@@ -18,7 +18,7 @@ from contacts.models import OPEN, Contact
 from contacts.services import change_status
 from contacts.traces import blank_answers, blank_log, lock_unfinished_imports, refuse_rows
 from crm_project.actor import SYSTEM, Actor
-from crm_project.audit.services import forget_values, note_values
+from crm_project.audit.services import forget_values, note_done_to_each
 from crm_project.errors import Conflict
 from leads.models import Lead
 from leads.selectors import survivors_of
@@ -144,8 +144,7 @@ def _erase(held: Held, chosen: list[Lead], actor: Actor) -> Erasure:
     refuse_rows(held.imports, {external_id for external_id, *_ in former})
     forget_values(leads)
     blank_log(leads)
-    for lead in leads:
-        note_values(lead, {ERASED: (False, True)}, actor=actor)
+    note_done_to_each(leads, ERASED, actor=actor)
     counted = contacts.count()
     contacts.exclude(message="").update(message="")
     return Erasure(len({_person(lead) for lead in leads}), counted)

@@ -209,4 +209,8 @@ def erase_profiles(leads: Collection[Lead], *, now: datetime) -> None:
     for lead in leads:
         lead.external_id, lead.erased_at = erased_id(), now
         lead.name = lead.phone = lead.email = ""
-    Lead.objects.bulk_update(map(_with_keys, leads), ["external_id", "erased_at", *WRITTEN])
+        _with_keys(lead)
+    rows = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
+    rows.update(**dict.fromkeys(WRITTEN, ""), erased_at=now)
+    # What differs from one to the other, alone: it costs more than all the rest.
+    Lead.objects.bulk_update(leads, ["external_id"])

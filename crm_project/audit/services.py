@@ -57,6 +57,14 @@ def note_values(
         _write(subject, Action.CHANGE, fields, actor=actor, about=about, now=now)
 
 
+def note_done_to_each(subjects: Iterable[Model], what: str, *, actor: Actor) -> None:
+    """Keep of many objects that something was done to them, once and for all."""
+    fields = {what: [False, True]}
+    Change.objects.bulk_create(
+        [_change(subject, Action.CHANGE, fields, actor=actor) for subject in subjects]
+    )
+
+
 def note_deleted(subject: Model, *, actor: Actor) -> None:
     """Keep who is about to delete the object."""
     _write(subject, Action.DELETE, {}, actor=actor)
@@ -93,7 +101,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Model) else value
 
 
-def _write(
+def _write(*args: Any, **kwargs: Any) -> None:
+    _change(*args, **kwargs).save(force_insert=True)
+
+
+def _change(
     subject: Model,
     action: Action,
     fields: dict[str, list[Any]],
@@ -101,8 +113,8 @@ def _write(
     actor: Actor,
     about: str = "",
     now: datetime | None = None,
-) -> None:
-    Change.objects.create(
+) -> Change:
+    return Change(
         subject_type=_type_of(subject),
         subject_id=subject.pk,
         subject_name=str(subject)[:255],
