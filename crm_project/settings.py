@@ -125,6 +125,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # read, so that a transaction never has to start over; FULL keeps what was answered through a
     # power cut as well. See docs/decisions/0003-sqlite-durability.md.
     DATABASES["default"]["ENGINE"] = "crm_project.sqlite3"
+    # As Django has it by itself, and as tests in several processes ask to be told.
+    DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": SQLITE_BUSY_SECONDS,
