@@ -38,13 +38,14 @@ storm_start "https://127.0.0.1:$FRONT" --authority "$WORK/fullchain.pem"
 sleep 10
 
 if [ "${SYNCHRONOUS:-on}" != on ]; then
+  # It falls behind a little, as over a slow line.
   pkill -STOP -P "${PID[standby]}" -f walreceiver
   sleep 2
 fi
 say "the primary is killed"
 end primary KILL
 [ "${SYNCHRONOUS:-on}" = on ] || pkill -KILL -P "${PID[standby]}" -f walreceiver
-sql "$SECOND" postgres "SELECT pg_promote()" >/dev/null
+until_so 60 "the standby cannot be promoted" sql "$SECOND" postgres "SELECT pg_promote()"
 say "the standby is promoted"
 pgbouncer_write "$SECOND"
 kill -HUP "${PID[pgbouncer]}"
