@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The primary dies under load, its synchronous standby takes over: nothing acknowledged may be lost.
 # SYNCHRONOUS=off shows why it has to be synchronous: that drill is to fail.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 FIRST=$(free_port) SECOND=$(free_port) BOUNCER=$(free_port) FRONT=$(free_port) PLAIN=$(free_port)
