@@ -1,12 +1,15 @@
 """What every test relies on."""
 
 import os
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
+
+from crm_project.testing.secrets import watching
 
 hypothesis_settings.register_profile("default", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
@@ -27,6 +30,21 @@ def _quick_and_plain(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = django_settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
+
+
+@pytest.fixture(autouse=True)
+def _counting_anew(settings, tmp_path_factory):
+    """No test pays for what another one asked or tried."""
+    settings.COUNTERS_FILE = tmp_path_factory.getbasetemp() / f"counters-{uuid4().hex}.sqlite3"
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged():
+    """Fail whatever test makes a line of the log tell what it sent or kept."""
+    with watching() as watch:
+        yield
+    if leaks := watch.leaks():
+        pytest.fail(f"the log tells what it must not: {leaks}")
 
 
 @pytest.fixture

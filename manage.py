@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import Error
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
@@ -13,3 +14,9 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"Wrong settings: {error}")
+    except Error as error:
+        from crm_project.faults import database_trouble, fault_of  # needs settings
+
+        if "--traceback" in sys.argv or not fault_of(error):
+            raise
+        sys.exit(database_trouble(error))

@@ -1,6 +1,6 @@
 """Many contacts in one request: what is invalid is told and does not stop the others."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -42,28 +42,52 @@ class BulkResultsSerializer(serializers.Serializer):
     results = BulkResultSerializer(many=True)
 
 
-def create_each(items: Sequence[Any], *, actor: Actor) -> list[dict[str, Any]]:
+def create_each(
+    items: Sequence[Any],
+    *,
+    actor: Actor,
+    only_sources: Collection[int] | None = None,
+    knows_leads: bool = True,
+) -> list[dict[str, Any]]:
     """Create the valid ones, in order, all or none; a result for each item.
+
+    `only_sources` are the ids of those in which they may be created, None for all; who does not
+    know the leads is told of each only what the item says.
 
     Raises SourceInactive where a source was made inactive meanwhile.
     """
     results: list[dict[str, Any]] = [{"index": index} for index in range(len(items))]
     valid: list[tuple[dict[str, Any], Inquiry]] = []
-    for result, read in zip(results, read_inquiries(items), strict=True):
+    for result, read in zip(results, read_inquiries(items, only_sources), strict=True):
         if isinstance(read, Inquiry):
             valid.append((result, read))
         else:
             result["errors"] = ExceptionFormatter(read, {}, read).run()["errors"]
     if valid:
         created = create_contacts([inquiry for _, inquiry in valid], actor=actor)
-        for (result, _), contact in zip(valid, _as_json(created), strict=True):
+        given = [None if knows_leads else inquiry for _, inquiry in valid]
+        for (result, _), contact in zip(valid, _as_json(created, given), strict=True):
             result["contact"] = contact
     return results
 
 
-def read_inquiries(items: Sequence[Any]) -> list[Inquiry | APIException]:
+def outcomes_of(results: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many got an operator, how many wait, and how many were invalid."""
+    contacts = [each["contact"] for each in results if "contact" in each]
+    assigned = sum(each["operator_id"] is not None for each in contacts)
+    return {
+        "assigned": assigned,
+        "waiting": len(contacts) - assigned,
+        "invalid": len(results) - len(contacts),
+    }
+
+
+def read_inquiries(
+    items: Sequence[Any], only_sources: Collection[int] | None = None
+) -> list[Inquiry | APIException]:
     """What each item asks for, or what is wrong with it."""
-    reader = NewContactSerializer(context={"sources": _sources_named(items)})
+    context = {"sources": _sources_named(items), "only_sources": only_sources}
+    reader = NewContactSerializer(context=context)
     read: list[Inquiry | APIException] = []
     for item in items:
         try:
@@ -96,13 +120,15 @@ def _read(reader: NewContactSerializer, item: Any) -> Inquiry:
     return inquiry
 
 
-def _as_json(created: Sequence[tuple[Contact, Decision]]) -> list[dict[str, Any]]:
+def _as_json(
+    created: Sequence[tuple[Contact, Decision]], only_given: Sequence[Inquiry | None]
+) -> list[dict[str, Any]]:
     """By one serializer for all, which looks up once why those that wait do."""
     context: dict[str, Any] = {}
     contacts = [contact for contact, _ in created]
     writer = CreatedContactSerializer(contacts, many=True, context=context).child
     shown = []
-    for contact, decision in created:
-        context["decision"] = decision
+    for (contact, decision), inquiry in zip(created, only_given, strict=True):
+        context |= {"decision": decision, "only_given": inquiry}
         shown.append(writer.to_representation(contact))
     return shown

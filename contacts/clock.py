@@ -2,7 +2,8 @@
 answered in time goes to somebody else.
 """
 
-from dataclasses import dataclass
+import logging
+from dataclasses import asdict, dataclass
 from typing import Unpack
 
 from django.utils import timezone
@@ -15,6 +16,8 @@ from contacts.timeouts import hand_on, overdue
 from crm_project.actor import Actor
 from operators.services import renew_shifts
 from sources.models import Source
+
+logger = logging.getLogger(__name__)
 
 CLOCK = Actor("system", "clock")
 # From one tick to the next, in each process that serves.
@@ -48,4 +51,7 @@ def tick(**how: Unpack[How]) -> Ticked:
     handed = fill_waiting(found, **how) if moving else 0
     due = overdue(Source.objects.all(), now=moment).values_list("pk", flat=True)
     late = sum(hand_on(pk, **how) is not None for pk in list(due[:BATCH]))
-    return Ticked(renewed, handed, late)
+    ticked = Ticked(renewed, handed, late)
+    level = logging.INFO if any((renewed, handed, late)) else logging.DEBUG
+    logger.log(level, "tick", extra={"fields": asdict(ticked)})
+    return ticked

@@ -53,6 +53,8 @@ def urls(model_admin: Any) -> list[URLPattern]:
 
 def around(contact: Contact, *, may_act: bool, may_hand_over: bool) -> dict[str, Any]:
     """What the page shows beside the fields."""
+    # Of a lead whose data are erased all contacts are closed, for good.
+    may_act = may_act and not contact.lead.erased_at
     possible = POSSIBLE[Contact.Status(contact.status)] if may_act else []
     if contact.operator_id is None:
         possible = [name for name in possible if name != "take"]

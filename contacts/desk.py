@@ -25,7 +25,8 @@ from contacts.services import change_status, reassign_contact
 from contacts.staffing import change_operator
 from crm_project.actor import Actor
 from crm_project.api.access import actor_of
-from crm_project.errors import Busy, Conflict
+from crm_project.careful_admin import words
+from crm_project.errors import Conflict
 from operators.models import Operator
 
 MOST_CARDS = 100
@@ -187,8 +188,8 @@ def _report(
         if isinstance(error, NotYours) and not _had(operator, contact_id):
             raise Http404 from error
         messages.warning(request, str(error.detail))
-    except (OperationalError, InterfaceError):
-        messages.warning(request, str(Busy.default_detail))
+    except (OperationalError, InterfaceError) as error:
+        messages.warning(request, words(error))
     return redirect("admin:desk")
 
 

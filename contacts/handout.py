@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from contacts.availability import Availability
 from contacts.distribution import SMOOTH_WEIGHTED, Decision, draw_one
-from contacts.history import Kind, record
+from contacts.history import Kind, count_once_committed, record
 from contacts.models import WAITING, Contact, DecisionRecord
 from contacts.selectors import Latest, latest_of_leads, queues
 from crm_project.actor import SYSTEM, Actor
@@ -205,5 +205,6 @@ class Handout:
                 escalated_at=None,
             )
         DecisionRecord.objects.bulk_create(self._records)
+        count_once_committed(self._records)
         self._records.clear()
         self.available.rotations.write(self.now)

@@ -1,8 +1,11 @@
 """What is kept of every decision, and what can be told from it later."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from django.db import transaction
 
 from contacts.distribution import (
     SMOOTH_WEIGHTED,
@@ -17,8 +20,20 @@ from contacts.distribution import (
 )
 from contacts.models import Contact, DecisionRecord
 from crm_project.actor import Actor
+from crm_project.metrics import DECISIONS
 
 Kind = DecisionRecord.Kind
+
+# What a decision that gave the contact to somebody is called in `crm_decisions_total`.
+OUTCOMES = {
+    Kind.CREATE: "assigned",
+    Kind.WAITING: "from_queue",
+    Kind.REASSIGN: "reassigned",
+    Kind.REOPEN: "reopened",
+    Kind.RELEASE: "released",
+    Kind.MANUAL: "reassigned",
+    Kind.TIMEOUT: "timed_out",
+}
 
 
 def candidates_as_json(decision: Decision) -> list[dict[str, Any]]:
@@ -84,6 +99,27 @@ def record(
         actor_name=actor.name,
         created_at=now,
     )
+
+
+def count_once_committed(records: Iterable[DecisionRecord]) -> None:
+    """Count the decisions of this transaction for the metrics, if it is kept."""
+    counts = Counter((each.contact.source.code, outcome_of(each)) for each in records)
+
+    def count() -> None:
+        for (source, outcome), number in counts.items():
+            DECISIONS.labels(source, outcome).inc(number)
+
+    # What cannot be counted must not spoil what is done.
+    transaction.on_commit(count, robust=True)
+
+
+def outcome_of(record: DecisionRecord) -> str:
+    """One of OUTCOMES, `waiting` where nobody got the contact, `kept` where who had it has it."""
+    if record.operator_id is None:
+        return "waiting"
+    if record.kind != Kind.REOPEN and record.operator_id == record.previous_operator_id:
+        return "kept"
+    return OUTCOMES[Kind(record.kind)]
 
 
 def odds_as_text(decision: Decision) -> str:

@@ -22,6 +22,7 @@ from contacts.models import IdempotencyKey
 
 # Each new key takes so many expired ones away: they go faster than they come.
 PRUNED_AT_ONCE = 10
+FORGOTTEN_AT_ONCE = 1_000
 
 
 class KeyReused(APIException):
@@ -67,8 +68,15 @@ def answer_once(
         return Answer(row.status, row.body, replayed=True)
     answer = work()
     IdempotencyKey.objects.filter(pk=row.pk).update(status=answer.status, body=answer.body)
-    _prune(expired_before)
+    _prune(expired_before, most=PRUNED_AT_ONCE)
     return answer
+
+
+def forget_expired(now: datetime) -> None:
+    """Delete all expired keys, in parts, save those that somebody is taking at this moment."""
+    expired_before = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+    while _prune(expired_before, most=FORGOTTEN_AT_ONCE):
+        pass
 
 
 def fingerprint(body: Any) -> str:
@@ -103,9 +111,14 @@ def _claim(mine: IdempotencyKey, expired_before: datetime) -> IdempotencyKey:
         rows.filter(created_at__lt=expired_before).delete()
 
 
-def _prune(expired_before: datetime) -> None:
-    """Take the oldest expired keys away, save those that somebody is taking at this moment."""
+@transaction.atomic
+def _prune(expired_before: datetime, *, most: int) -> int:
+    """Take so many of the oldest expired keys away, save those that somebody is taking at this
+    moment; return how many it were.
+    """
     expired = IdempotencyKey.objects.filter(created_at__lt=expired_before).order_by("created_at")
     locked = expired.select_for_update(skip_locked=True).values_list("pk", flat=True)
-    if ids := list(locked[:PRUNED_AT_ONCE]):
+    ids = list(locked[:most])
+    if ids:
         IdempotencyKey.objects.filter(pk__in=ids).delete()
+    return len(ids)

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -23,7 +23,8 @@ from contacts.import_rows import CONTACTS, KINDS, LEADS
 from contacts.import_runs import advance, first_items, read_in
 from contacts.models import Contact, ImportRun
 from crm_project.api.access import actor_of
-from crm_project.errors import Busy, Conflict
+from crm_project.careful_admin import words
+from crm_project.errors import Conflict
 from crm_project.sheets.export_admin import ListButtonsMixin, button
 from crm_project.sheets.reading import MOST_BYTES, MOST_ROWS, SheetError
 from crm_project.sheets.writing import csv_parts
@@ -157,8 +158,8 @@ class ContactImport(ImportLinkMixin):
         except IntegrityError:
             # A source has just gone; nothing of the part was written.
             messages.warning(request, Conflict.default_detail)
-        except OperationalError:
-            messages.warning(request, Busy.default_detail)
+        except (OperationalError, InterfaceError) as error:
+            messages.warning(request, words(error))
         return redirect("admin:contacts_import_run", pk=pk)
 
     def errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:

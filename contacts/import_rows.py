@@ -15,9 +15,10 @@ from rest_framework.exceptions import APIException
 from contacts.bulk import read_inquiries
 from contacts.services import Inquiry, create_contacts
 from crm_project.actor import Actor
-from crm_project.api.fields import NotBlankTextField, OptionalTextField
+from crm_project.api.fields import OptionalTextField
 from crm_project.sheets.reading import Row, SheetError
 from leads.importing import take_in
+from leads.serializers import ExternalIdField
 from leads.services import Profile
 
 CONTACTS, LEADS = "contacts", "leads"
@@ -39,7 +40,7 @@ LEAD_TITLES = {
 
 
 class LeadRowSerializer(serializers.Serializer):
-    external_id = NotBlankTextField(max_length=255)
+    external_id = ExternalIdField()
     name = OptionalTextField(max_length=255)
     phone = OptionalTextField(max_length=64, trim_whitespace=False)
     email = OptionalTextField(max_length=254, trim_whitespace=False)

@@ -2,17 +2,16 @@
 
 A part and the progress are written in one transaction under the lock of the run, so that nothing
 is imported twice or left out, whoever is killed and however often the next part is asked for.
-Lock order: a run comes before everything else, and only one.
+Lock order: runs by pk, before everything else.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,6 +25,7 @@ from contacts.import_rows import (
     check,
     read_header,
 )
+from contacts.locks import settled
 from contacts.models import ImportPart, ImportRun
 from crm_project.actor import Actor
 from crm_project.sheets.reading import Row, SheetError, read_rows
@@ -42,7 +42,7 @@ def read_in(file: BinaryIO, *, kind: str, file_name: str, user: Any) -> ImportRu
     Raises SheetError.
     """
     now = timezone.now()
-    ImportRun.objects.filter(created_at__lt=now - KEPT).delete()
+    forget_old_runs(now)
     rows = read_rows(file)
     run = ImportRun(kind=kind, file_name=file_name, user=user, created_at=now)
     header = read_header(_first(rows).cells, KINDS[kind])
@@ -54,6 +54,10 @@ def read_in(file: BinaryIO, *, kind: str, file_name: str, user: Any) -> ImportRu
         run.delete()
         raise
     return run
+
+
+def forget_old_runs(now: datetime) -> None:
+    ImportRun.objects.filter(created_at__lt=now - KEPT).delete()
 
 
 def _first(rows: Iterator[Row]) -> Row:
@@ -93,13 +97,16 @@ def _check(
     return good, valid, sorted([*faults, *(each for each in read if isinstance(each, Fault))])
 
 
-@transaction.atomic
 def advance(run_id: int, *, actor: Actor) -> ImportRun:
     """Import the next part of a run; of a finished one nothing.
 
     Rows whose source has gone or become inactive since they were read are faulty then.
     Raises ImportRun.DoesNotExist, also of a file that is still being read.
     """
+    return settled(lambda: _advance(run_id, actor))
+
+
+def _advance(run_id: int, actor: Actor) -> ImportRun:
     rows = ImportRun.objects.select_for_update(no_key=True, of=("self",))
     run = rows.get(pk=run_id, parts__isnull=False)
     part = ImportPart.objects.filter(run=run, number=run.parts_done).first()

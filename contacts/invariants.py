@@ -215,6 +215,15 @@ def merged_leads_are_empty(rows: Rows) -> list[str]:
     return [f"lead {pk}" for pk in sorted(ids)]
 
 
+def erased_leads_are_at_rest(rows: Rows) -> list[str]:
+    """Nobody is to answer somebody who is not known any more; that he or she is not, a constraint
+    tells. Of the contacts only the open ones are read.
+    """
+    opened = Contact.objects.filter(OPEN, lead__erased_at__isnull=False).order_by("pk")
+    missing = [f"no {name}" for name in missing_checks(Lead)]
+    return [f"contact {pk}" for pk in opened.values_list("pk", flat=True)] + missing
+
+
 def nobody_was_overtaken(rows: Rows) -> list[str]:
     """I8: since the oldest who waits in a source came to wait, the rules gave nobody younger of
     that source to an operator.
@@ -307,6 +316,11 @@ INVARIANTS = (
         "merged",
         "no contact belongs to a lead that was merged, and no chain of merges is left",
         merged_leads_are_empty,
+    ),
+    Invariant(
+        "erased",
+        "no open contact belongs to a lead whose data were erased",
+        erased_leads_are_at_rest,
     ),
     Invariant("I8", "nobody was handed out before an older one who waits", nobody_was_overtaken),
     Invariant("records", "each adds up, and the newest names who has the contact", records_add_up),

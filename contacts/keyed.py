@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from contacts.idempotency import Answer, answer_once
 from crm_project.errors import invalid
+from crm_project.logs import note
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 # Visible ASCII.
@@ -66,6 +67,8 @@ def idempotent(action: Action) -> Callable[[Any, Request], HttpResponse]:
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
         headers = {REPLAYED: "true"} if answer.replayed else None
+        if answer.replayed:
+            note(replayed=True)
         return HttpResponse(
             answer.body, request.accepted_media_type, answer.status, headers=headers
         )
@@ -75,4 +78,6 @@ def idempotent(action: Action) -> Callable[[Any, Request], HttpResponse]:
 
 def credential_of(request: Request) -> str:
     """Whose keys these are; two senders may choose the same."""
+    if request.auth:
+        return f"key:{request.auth.pk}"
     return f"user:{request.user.pk}" if request.user.is_authenticated else "anonymous"

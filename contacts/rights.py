@@ -11,7 +11,7 @@ from contacts.models import OPEN, Contact
 from crm_project.errors import Conflict
 from leads.models import Lead
 from operators.models import Operator
-from operators.roles import User, is_only_operator
+from operators.roles import User, is_only_operator, is_team_lead
 
 # A limit makes PostgreSQL begin with an operator's contacts, not with all leads in order of age.
 MORE_THAN_ANYBODY_HAS = 10_000_000
@@ -46,6 +46,11 @@ def only_of(user: User) -> int | None:
     if operator := operator_of(user):
         return operator.pk
     raise PermissionDenied
+
+
+def may_handle_personal_data(user: User) -> bool:
+    """May the user take out, or erase, all that is kept about a person?"""
+    return is_team_lead(user)
 
 
 def visible_contacts(user: User, contacts: QuerySet[Contact] | None = None) -> QuerySet[Contact]:

@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from typing import Any
 
 from django.utils.functional import cached_property
@@ -5,9 +6,11 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from access.permissions import SourceNotAllowed, may_view
 from contacts.distribution import Decision, Reason
 from contacts.history import candidates_as_json, skipped_as_json
 from contacts.models import Contact, DecisionRecord
+from contacts.rights import visible_contacts
 from contacts.services import Inquiry, Reassignment
 from contacts.waiting import Cause, causes
 from contacts.wording import explain
@@ -15,7 +18,6 @@ from crm_project.api.fields import (
     BooleanField,
     IntegerField,
     ModelSerializer,
-    NotBlankTextField,
     OptionalTextField,
     TextField,
 )
@@ -23,11 +25,14 @@ from crm_project.api.filters import LARGEST_ID
 from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
 from crm_project.errors import invalid
 from leads.models import Lead
-from leads.serializers import LeadSerializer
+from leads.serializers import ExternalIdField, LeadSerializer
 from leads.services import Profile
 from sources.models import Source
 
 LEAD_CONTACTS = 1000
+NO_CONTACTS = Contact.objects.none()
+# Of a decision, to who may not look at operators.
+HIDDEN: dict[str, list[Any]] = {"candidates": [], "skipped": []}
 
 
 class ContactSerializer(ModelSerializer):
@@ -131,14 +136,26 @@ class DistributedContactSerializer(ContactSerializer):
 
     @extend_schema_field(DistributionSerializer)
     def get_distribution(self, contact: Contact) -> dict[str, Any]:
-        return distribution_of(contact, self.context["decision"])
+        shown = distribution_of(contact, self.context["decision"])
+        return shown if self.context.get("knows_operators", True) else shown | HIDDEN
 
 
 class CreatedContactSerializer(DistributedContactSerializer):
-    lead = LeadSerializer()
+    """With its lead; `only_given` is the inquiry that made it, of whose lead the sender may be
+    told nothing else.
+    """
+
+    lead = serializers.SerializerMethodField()
 
     class Meta(DistributedContactSerializer.Meta):
         fields = [*DistributedContactSerializer.Meta.fields, "lead"]
+
+    @extend_schema_field(LeadSerializer)
+    def get_lead(self, contact: Contact) -> dict[str, Any]:
+        shown = LeadSerializer(contact.lead).data
+        if inquiry := self.context.get("only_given"):
+            shown |= {"external_id": inquiry.external_id, **asdict(inquiry.profile)}
+        return shown
 
 
 class ReassignedContactSerializer(DistributedContactSerializer):
@@ -157,7 +174,9 @@ class ReassignedContactSerializer(DistributedContactSerializer):
 
 
 class NewContactSerializer(serializers.Serializer):
-    lead_external_id = NotBlankTextField(max_length=255)
+    """The context may hold `only_sources`, the ids of those that the sender may name."""
+
+    lead_external_id = ExternalIdField()
     source_code = TextField(required=False, allow_null=True, trim_whitespace=False)
     source_id = IntegerField(required=False, allow_null=True, min_value=1, max_value=LARGEST_ID)
     message = OptionalTextField(max_length=10_000, trim_whitespace=False)
@@ -192,6 +211,9 @@ class NewContactSerializer(serializers.Serializer):
             raise invalid(field, _("There is no such source."), code="does_not_exist")
         if pk is not None and source.pk != pk:
             raise invalid("source_id", _("source_code and source_id name different sources."))
+        allowed = self.context.get("only_sources")
+        if allowed is not None and source.pk not in allowed:
+            raise SourceNotAllowed(field)
         return source
 
 
@@ -215,7 +237,9 @@ class ReassignSerializer(serializers.Serializer):
 
 
 class ActorSerializer(serializers.Serializer):
-    type = serializers.CharField(source="actor_type", help_text="user, anonymous, command, system")
+    type = serializers.CharField(
+        source="actor_type", help_text="user, api_key, anonymous, command, system"
+    )
     name = serializers.CharField(source="actor_name")
 
 
@@ -244,6 +268,10 @@ class DecisionRecordSerializer(ModelSerializer):
             "created_at",
         ]
 
+    def to_representation(self, instance: DecisionRecord) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return shown if self.context.get("knows_operators", True) else shown | HIDDEN
+
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_strategy(self, record: DecisionRecord) -> str | None:
         return record.strategy or None
@@ -263,7 +291,9 @@ class LeadDetailSerializer(LeadSerializer):
         fields = [*LeadSerializer.Meta.fields, "contacts", "contacts_next"]
 
     def to_representation(self, instance: Lead) -> dict[str, Any]:
-        newest = Contact.objects.filter(lead=instance).select_related("source", "operator")
+        request = self.context["request"]
+        shown = visible_contacts(request.user) if may_view(request, Contact) else NO_CONTACTS
+        newest = shown.filter(lead=instance).select_related("source", "operator")
         self._contacts = list(newest.order_by("-created_at", "-pk")[: LEAD_CONTACTS + 1])
         return super().to_representation(instance)
 

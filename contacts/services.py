@@ -23,7 +23,7 @@ from contacts.selectors import queues_of
 from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, StaleError, invalid
 from leads.models import Lead
-from leads.services import Profile, find_or_create_leads
+from leads.services import LeadIsErased, Profile, find_or_create_leads
 from sources.models import Source
 
 Result = TypeVar("Result")
@@ -66,6 +66,13 @@ class Reassignment:
     contact: Contact
     decision: Decision
     moved: bool
+
+    @property
+    def outcome(self) -> str:
+        """`reassigned`, `waiting` or `kept`."""
+        if not self.moved:
+            return "kept"
+        return "reassigned" if self.contact.operator_id else "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,8 @@ def change_status(
 
     Closing frees the operator's place for the oldest who waits in one of his or her sources.
     Reopening takes one again: with the same operator if still assigned and available, else by
-    distribution, else the contact waits. Raises Contact.DoesNotExist.
+    distribution, else the contact waits. Raises Contact.DoesNotExist, and LeadIsErased in place of
+    reopening that of a lead whose data are erased: there is nobody to answer.
 
     `only_of` is the operator for whom somebody acts, None for whoever may change every contact:
     raises NotYours where another one has the contact, and ContactClosed in place of reopening.
@@ -175,6 +183,8 @@ def change_status(
         was_open, before = contact.is_open, contact.status
         if only_of and not was_open and not closing:
             raise ContactClosed
+        if contact.lead.erased_at and not closing:
+            raise LeadIsErased
         contact.status = status
         if was_open and closing:
             _close(contact, handout)

@@ -1,3 +1,7 @@
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
@@ -5,11 +9,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from access.permissions import PostChanges, may_view, sources_of
 from contacts import examples
-from contacts.bulk import EXAMPLE, BulkResultsSerializer, BulkSerializer, create_each
+from contacts.bulk import (
+    EXAMPLE,
+    BulkResultsSerializer,
+    BulkSerializer,
+    create_each,
+    outcomes_of,
+)
 from contacts.filters import ContactFilter
 from contacts.keyed import PARAMETERS, idempotent
 from contacts.models import Contact, DecisionRecord
+from contacts.rights import only_of, visible_contacts
 from contacts.serializers import (
     ContactSerializer,
     CreatedContactSerializer,
@@ -23,6 +35,9 @@ from contacts.services import change_status, create_contact, reassign_contact
 from crm_project.api.access import actor_of
 from crm_project.api.pagination import CursorPages
 from crm_project.api.schema import ErrorsSerializer
+from crm_project.logs import note
+from leads.models import Lead
+from operators.models import Operator
 
 
 class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
@@ -32,6 +47,10 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     serializer_class = ContactSerializer
     filterset_class = ContactFilter
     pagination_class = CursorPages
+    intake_actions = ("create", "bulk")
+
+    def get_queryset(self) -> QuerySet[Contact]:
+        return visible_contacts(self.request.user, super().get_queryset())
 
     @extend_schema(
         summary="Create a contact and give it to an operator",
@@ -47,9 +66,12 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         Drawn with P = weight / Σ weights among those assigned to the source, active and below
         their limit. Where there is nobody, the contact is created all the same and waits.
         """
-        given = self._validated(NewContactSerializer)
+        given = self._validated(NewContactSerializer, only_sources=sources_of(request))
         contact, decision = create_contact(given["inquiry"], actor=actor_of(request))
-        body = CreatedContactSerializer(contact, context={"decision": decision})
+        note(source=contact.source.code, outcome="assigned" if contact.operator_id else "waiting")
+        only_given = None if may_view(request, Lead) else given["inquiry"]
+        context = {"decision": decision, "only_given": only_given}
+        body = CreatedContactSerializer(contact, context=context)
         return Response(body.data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -68,7 +90,14 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         may have 8 MiB.
         """
         items = self._validated(BulkSerializer)["contacts"]
-        return Response({"results": create_each(items, actor=actor_of(request))})
+        results = create_each(
+            items,
+            only_sources=sources_of(request),
+            knows_leads=may_view(request, Lead),
+            actor=actor_of(request),
+        )
+        note(**outcomes_of(results))
+        return Response({"results": results})
 
     @extend_schema(summary="Show why each operator got a contact", responses=HistorySerializer)
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -76,7 +105,8 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """Every decision about who answers the contact, oldest first."""
         self._find(pk)
         records = DecisionRecord.objects.filter(contact=pk).order_by("pk")
-        return Response(HistorySerializer({"results": records}).data)
+        context = {"knows_operators": may_view(request, Operator)}
+        return Response(HistorySerializer({"results": records}, context=context).data)
 
     @extend_schema(
         summary="Take, close or reopen a contact",
@@ -94,7 +124,9 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """
         self._find(pk)
         given = self._validated(StatusSerializer)
-        contact = change_status(pk, **given, actor=actor_of(request))
+        own = only_of(request.user)
+        contact = change_status(pk, **given, only_of=own, actor=actor_of(request))
+        note(source=contact.source.code, outcome=contact.status)
         return Response(ContactSerializer(contact).data)
 
     @extend_schema(
@@ -103,20 +135,25 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         responses=ReassignedContactSerializer,
         examples=[examples.REASSIGN],
     )
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], permission_classes=[PostChanges])
     def reassign(self, request: Request, pk: int) -> Response:
         """Give an open contact to another operator: a named one, or one found by distribution."""
         self._find(pk)
         given = self._validated(ReassignSerializer)
-        moved = reassign_contact(pk, **given, actor=actor_of(request))
+        own = only_of(request.user)
+        if own and (given.get("operator_id") or given["force"]):
+            raise PermissionDenied
+        moved = reassign_contact(pk, **given, only_of=own, actor=actor_of(request))
+        note(source=moved.contact.source.code, outcome=moved.outcome)
         context = {"decision": moved.decision, "reassignment": moved}
+        context["knows_operators"] = may_view(request, Operator)
         return Response(ReassignedContactSerializer(moved.contact, context=context).data)
 
     def _find(self, pk: int) -> None:
-        """404 where there is no such contact, whatever the body says."""
-        Contact.objects.only("pk").get(pk=pk)
+        """404 where there is no such contact for who asks, whatever the body says."""
+        visible_contacts(self.request.user).only("pk").get(pk=pk)
 
-    def _validated(self, serializer_class: type[BaseSerializer]) -> dict:
-        serializer = serializer_class(data=self.request.data)
+    def _validated(self, serializer_class: type[BaseSerializer], **context: Any) -> dict:
+        serializer = serializer_class(data=self.request.data, context=context)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data

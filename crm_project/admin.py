@@ -5,10 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db.models import ManyToManyField, QuerySet
+from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -20,6 +24,26 @@ from operators.roles import ROLES, is_team_lead
 
 # Importing Django's admin of these has registered it.
 admin.site.unregister([User, Group])
+
+ACTIONS = {
+    "view": pgettext_lazy("permission", "view"),
+    "add": pgettext_lazy("permission", "add"),
+    "change": pgettext_lazy("permission", "change"),
+    "delete": pgettext_lazy("permission", "delete"),
+}
+
+
+def permission_in_words(permission: Permission) -> str:
+    """What it allows, in the language of the page: Django keeps its name in English."""
+    action, _underscore, name = permission.codename.partition("_")
+    model = permission.content_type.model_class()
+    what = model._meta.verbose_name_plural if model else name
+    return f"{capfirst(what)}: {ACTIONS.get(action, action)}"
+
+
+class PermissionsField(ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Permission) -> str:
+        return permission_in_words(obj)
 
 
 @admin.register(User)
@@ -74,6 +98,8 @@ class UserAdmin(VisibleOnlyMixin, ToldAdmin, DjangoUserAdmin, ModelAdmin):
         if db_field.name == "groups" and not request.user.is_superuser:
             allowed = ROLES if is_team_lead(request.user) else ()
             kwargs["queryset"] = Group.objects.filter(name__in=allowed)
+        if db_field.name == "user_permissions":
+            kwargs["form_class"] = PermissionsField
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -95,6 +121,14 @@ class UserAdmin(VisibleOnlyMixin, ToldAdmin, DjangoUserAdmin, ModelAdmin):
 @admin.register(Group)
 class GroupAdmin(ToldAdmin, DjangoGroupAdmin, ModelAdmin):
     """A look at what the groups allow, for superusers: migrations make them."""
+
+    fields = ["name", "allows"]
+    readonly_fields = ["name", "allows"]
+
+    @admin.display(description=_("allows"))
+    def allows(self, group: Group) -> str:
+        permissions = group.permissions.select_related("content_type")
+        return format_html_join("", "<p>{}</p>", ([permission_in_words(p)] for p in permissions))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

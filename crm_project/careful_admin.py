@@ -18,6 +18,7 @@ from rest_framework.exceptions import APIException
 
 from crm_project.api.filters import LARGEST_ID
 from crm_project.errors import Busy, Conflict
+from crm_project.faults import fault_of
 
 REFUSED = (APIException, ObjectDoesNotExist, OperationalError, InterfaceError)
 Thing = TypeVar("Thing")
@@ -165,7 +166,7 @@ def words(error: Exception) -> str:
             return " ".join(_texts(error.detail))
         case ObjectDoesNotExist():
             return str(Conflict.default_detail)
-    return str(Busy.default_detail)
+    return str((fault_of(error) or Busy()).detail)
 
 
 def _texts(detail: Any) -> list[str]:

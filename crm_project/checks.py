@@ -27,3 +27,26 @@ def cyrillic_case_is_folded(
                     )
                 )
     return warnings
+
+
+@register(Tags.database)
+def locks_are_not_waited_for_for_ever(
+    databases: list[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Behind PgBouncer, the role must bring what cannot be asked for on connecting."""
+    warnings: list[CheckMessage] = []
+    for alias in databases or []:
+        if connections[alias].vendor != "postgresql":
+            continue
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            if cursor.fetchone() == ("0",):
+                warnings.append(
+                    checks.Warning(
+                        "Requests will wait for each other's locks without end in this database.",
+                        hint="ALTER ROLE … IN DATABASE … SET lock_timeout = '3s';"
+                        " likewise statement_timeout = '30s'.",
+                        id="crm_project.W002",
+                    )
+                )
+    return warnings

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -48,6 +49,12 @@ class Environment:
                 f"{name} must be a whole number from {least} to {most}, not {value!r}."
             )
         return int(value)
+
+    def one_of(self, name: str, values: Sequence[str], default: str) -> str:
+        value = self.text(name, default)
+        if value not in values:
+            raise ImproperlyConfigured(f"{name} must be {' or '.join(values)}, not {value!r}.")
+        return value
 
     def words(self, name: str, default: str = "") -> list[str]:
         """Values between commas."""

@@ -1,13 +1,14 @@
 """Is the process alive, and can it work?"""
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from crm_project.responses import error_response
+from crm_project.errors import DatabaseUnavailable
+from crm_project.responses import error_response, fault_response
 
 
 @csrf_exempt
@@ -24,8 +25,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError:
-        return error_response(503, "database_unavailable", _("The database cannot be reached."))
+    except Error:
+        return fault_response(request, DatabaseUnavailable())
     if missing:
         return error_response(503, "migrations_missing", _("The database lacks migrations."))
     return JsonResponse({"status": "ok"})

@@ -1,12 +1,12 @@
 """The page for people at `/`."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from access.permissions import may_see_figures
 from stats.selectors import overview
 
 
@@ -17,7 +17,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
     Who may not see the figures gets a way to sign in, as a 401.
     """
-    if not (settings.API_IS_OPEN or request.user.is_superuser):
+    if not may_see_figures(request):
         return render(request, "home.html", {"stats": None}, status=401)
     return render(request, "home.html", {"stats": overview()})
 

@@ -36,6 +36,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _listed(_("Users"), "person", "auth", "user"),
                 _listed(_("Groups"), "group", "auth", "group"),
+                _listed(_("API keys"), "key", "access", "apikey"),
                 _listed(_("Changes"), "history", "audit", "change"),
             ],
         },

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 logger = logging.getLogger(__name__)
 
@@ -38,17 +38,19 @@ class Repeating(threading.Thread):
     def _once(self) -> None:
         try:
             self._work()
-        except DatabaseError as error:
+        except Error as error:
             if not self._away:
-                reason = " ".join(str(error).split())
-                logger.warning("%s: the database fails, going on: %s", self.name, reason)
+                self._tell(logging.WARNING, "the database fails, going on", exc_info=error)
             self._away = True
-        except Exception:  # whatever it is, time goes on
-            logger.exception("%s failed, going on", self.name)
+        except Exception as error:  # whatever it is, time goes on
+            self._tell(logging.ERROR, "failed, going on", exc_info=error)
         else:
             if self._away:
-                logger.warning("%s: the database answers again", self.name)
+                self._tell(logging.WARNING, "the database answers again")
             self._away = False
         finally:
             # A pooler, or a limit on connections, should not pay for one that sleeps.
             connections.close_all()
+
+    def _tell(self, level: int, message: str, **more: Any) -> None:
+        logger.log(level, message, extra={"fields": {"work": self.name}}, **more)

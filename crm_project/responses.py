@@ -1,8 +1,15 @@
 """Answers in the one shape of errors, for what goes wrong outside the API's views."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import sys
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views import defaults
+from rest_framework.exceptions import APIException
+
+from crm_project.faults import fault_of, log_fault
 
 
 def error_response(status: int, code: str, detail: str) -> JsonResponse:
@@ -36,6 +43,37 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Of whatever no view has handled, the errors of middleware among it."""
+    error = sys.exc_info()[1]
+    if error and (fault := fault_of(error)):
+        response = fault_response(request, fault)
+        log_fault(error, response)
+        return response
     if _is_page(request):
-        return defaults.server_error(request)
-    return error_response(500, "error", _("Something went wrong on our side."))
+        # Without the request, and so without asking a database who is signed in.
+        page = render_to_string("500.html", {"request_id": id_of(request)})
+        return HttpResponseServerError(page)
+    return error_response(500, "error", unforeseen(request))
+
+
+def fault_response(request: HttpRequest, fault: APIException) -> HttpResponse:
+    """Asks no database: neither who is signed in, nor what the back office shows around a page."""
+    response: HttpResponse
+    if _is_page(request):
+        page = render_to_string("fault.html", {"words": fault.detail})
+        response = HttpResponse(page, status=fault.status_code)
+    else:
+        response = error_response(fault.status_code, fault.default_code, str(fault.detail))
+    if wait := getattr(fault, "wait", None):
+        response["Retry-After"] = str(wait)
+    return response
+
+
+def unforeseen(request: Any) -> str:
+    """All that is told of an error of ours: by which id the log has it."""
+    text = _("Something went wrong on our side. Its number in the log is: %(id)s")
+    return text % {"id": id_of(request)}
+
+
+def id_of(request: Any) -> str:
+    return getattr(request, "id", "")

@@ -5,6 +5,7 @@ Two modes: the first look (default: loopback only, the API open) and production
 """
 
 import os
+import sys
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,7 +13,9 @@ from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from crm_project import logs
 from crm_project.environment import Environment
+from crm_project.patience import SQLITE_BUSY_SECONDS, connection_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -29,6 +32,8 @@ ALLOWED_HOSTS = env.words(
 )
 CSRF_TRUSTED_ORIGINS = env.words("CRM_CSRF_TRUSTED_ORIGINS")
 BEHIND_TLS_PROXY = env.boolean("CRM_BEHIND_TLS_PROXY", default=False)
+# How many of them add an address to X-Forwarded-For; see `crm_project.client_address`.
+PROXIES = env.integer("CRM_PROXIES", default=int(BEHIND_TLS_PROXY), least=0, most=5)
 
 if PRODUCTION:
     if DEBUG:
@@ -73,12 +78,14 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "operators",
     "sources",
+    "access",
     "leads",
     "contacts",
     "stats",
 ]
 
 MIDDLEWARE = [
+    "crm_project.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "crm_project.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -91,6 +98,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "access.middleware.ApiKeyMiddleware",
+    "crm_project.throttling.ThrottleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -116,19 +125,25 @@ TEMPLATES = [
 # --- database -----------------------------------------------------------------------------------
 
 CONN_MAX_AGE = env.integer("CRM_CONN_MAX_AGE", default=60, least=0, most=86_400)
+# In transaction mode, which knows no options of a session.
+PGBOUNCER = env.boolean("CRM_PGBOUNCER", default=False)
 DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
     # read, so that a transaction never has to start over; FULL keeps what was answered through a
-    # power cut as well. See docs/decisions/0003-sqlite-durability.md.
+    # power cut as well. See docs/decisions/0003-sqlite-durability.md. What is deleted is written
+    # over, which some builds of SQLite do by themselves: a person's data must not stay in the file.
+    DATABASES["default"]["ENGINE"] = "crm_project.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        "timeout": SQLITE_BUSY_SECONDS,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        " PRAGMA secure_delete=ON;",
     }
 else:
-    DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    DATABASES["default"].setdefault("OPTIONS", {}).update(connection_options(pgbouncer=PGBOUNCER))
     DATABASES["default"] |= {
+        "ENGINE": "crm_project.postgresql",
         "CONN_MAX_AGE": CONN_MAX_AGE,
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer in transaction mode gives no session to keep a cursor in.
@@ -205,6 +220,21 @@ if PRODUCTION:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+# One sign-in lasts a long working day, and not into the next one.
+SESSION_COOKIE_AGE = 14 * 3600
+
+# --- how often one may ask ----------------------------------------------------------------------
+
+# Requests a minute; 0: as many as they like, as in the first look, which is for one person.
+REQUESTS_PER_MINUTE_KEY = env.integer(
+    "CRM_REQUESTS_PER_MINUTE_KEY", default=6000 if PRODUCTION else 0, least=0, most=1_000_000
+)
+REQUESTS_PER_MINUTE_ADDRESS = env.integer(
+    "CRM_REQUESTS_PER_MINUTE_ADDRESS", default=600 if PRODUCTION else 0, least=0, most=1_000_000
+)
+# Where they and failed sign-ins are counted: on a local disk, shared by all processes.
+COUNTERS_FILE = VAR_DIR / (env.text("CRM_COUNTERS_FILE") or "counters.sqlite3")
+
 # --- the API ------------------------------------------------------------------------------------
 
 BODY_LIMIT_BYTES = 1024 * 1024
@@ -218,10 +248,10 @@ IDEMPOTENCY_HOURS = env.integer("CRM_IDEMPOTENCY_HOURS", default=24, least=24, m
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "crm_project.api.access.BasicAuthentication",
+        "access.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["crm_project.api.access.ApiPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["access.permissions.ApiPermission"],
     "DEFAULT_PARSER_CLASSES": ["crm_project.api.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "crm_project.api.negotiation.AlwaysJSON",
@@ -235,7 +265,7 @@ REST_FRAMEWORK = {
 }
 
 ERROR_SCHEMAS = dict.fromkeys(
-    ["400", "401", "403", "404", "405", "409", "411", "413", "415", "503"],
+    ["400", "401", "403", "404", "405", "408", "409", "411", "413", "415", "429", "503"],
     "crm_project.api.schema.ErrorsSerializer",
 )
 DRF_STANDARDIZED_ERRORS = {
@@ -258,6 +288,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crm_project.api.schema.tell_of_request_ids",
+    ],
     "ENUM_NAME_OVERRIDES": {"ContactStatusEnum": "contacts.models.Contact.Status"},
 }
 
@@ -274,15 +308,18 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "stats.dashboard_views.add_dashboard",
 }
 
-# --- logs ---------------------------------------------------------------------------------------
+# --- logs and metrics -----------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-}
+LOGGING = logs.configuration(
+    production=PRODUCTION,
+    level=env.one_of("CRM_LOG_LEVEL", logs.LEVELS, default="INFO"),
+    # What a command prints is its result; what it logs goes beside it.
+    stream="stdout" if "gunicorn" in sys.modules else "stderr",
+)
+# Prometheus may show this one, so that it is let in without a database.
+METRICS_TOKEN = env.text("CRM_METRICS_TOKEN")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    raise ImproperlyConfigured("CRM_METRICS_TOKEN must have at least 20 characters.")
 
 # Read by gunicorn.conf.py and start.sh; named here so that a slip of the pen is noticed.
 env.text("CRM_WORKERS")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from contacts import desk
+from crm_project.signing_in import SignInForm
 from operators.roles import is_only_operator
 from stats.dashboard_views import fairness_part, live_part
 
@@ -19,6 +20,7 @@ class CrmAdminSite(UnfoldAdminSite):
 
     index_title = _("Overview")
     index_template = "admin/dashboard/index.html"
+    login_form = SignInForm
 
     def extra_urls(self) -> list[URLPattern]:
         """The addresses of our own pages; the theme puts them before those of the models."""
@@ -27,6 +29,18 @@ class CrmAdminSite(UnfoldAdminSite):
             path("dashboard/", self.admin_view(live_part), name="dashboard"),
             path("dashboard/fairness/", self.admin_view(fairness_part), name="dashboard_fairness"),
         ]
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The theme's, with the status that says to programs what the form says to people."""
+        response = super().login(request, extra_context)
+        # A redirect has neither context nor form.
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if wait := getattr(form, "wait", 0):
+            response.status_code = 429
+            response["Retry-After"] = str(wait)
+        return response
 
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The theme's, for which a page that is not there would be an error of ours."""

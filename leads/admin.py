@@ -25,6 +25,7 @@ from crm_project.careful_admin import CarefulAdmin
 from crm_project.paginator import UncountedPaginator
 from leads.export_admin import LeadExport
 from leads.models import Lead
+from leads.personal_data_admin import PersonalDataMixin
 from leads.selectors import known_as, possible_duplicates, survivors_of
 from leads.services import update_lead
 from operators.roles import is_only_operator
@@ -36,7 +37,15 @@ EXCERPT = 300
 
 
 @admin.register(Lead)
-class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulAdmin, ModelAdmin):
+class LeadAdmin(
+    PersonalDataMixin,
+    LeadImport,
+    LeadExport,
+    VisibleOnlyMixin,
+    AuditedAdmin,
+    CarefulAdmin,
+    ModelAdmin,
+):
     """People who wrote, each with everything they wrote; two that are one can be merged."""
 
     list_display = ["__str__", "phone", "email", "external_id", "created_at"]
@@ -52,7 +61,7 @@ class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulA
     fields = ["name", "phone", "email", "external_id", "created_at"]
     readonly_fields = ["external_id", "created_at"]
     change_form_outer_after_template = "admin/leads/lead/profile.html"
-    actions = ["merge"]
+    actions = ["merge", "erase"]
 
     class Media:
         css = {"all": ["leads/profile.css"]}
@@ -62,7 +71,8 @@ class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulA
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Lead | None = None) -> bool:
-        return super().has_change_permission(request, obj) and not (obj and obj.merged_into_id)
+        final = obj is not None and bool(obj.merged_into_id or obj.erased_at)
+        return super().has_change_permission(request, obj) and not final
 
     def has_delete_permission(self, request: HttpRequest, obj: Lead | None = None) -> bool:
         return False
@@ -105,6 +115,8 @@ class LeadAdmin(LeadImport, LeadExport, VisibleOnlyMixin, AuditedAdmin, CarefulA
             "newest": NEWEST,
             "duplicates": [(each, counts.get(each.lead.pk, 0)) for each in found],
             "may_merge": may_merge,
+            "sees_changes": self.has_change_permission(request),
+            "handles_data": self.has_personal_data_permission(request),
             "sees_all": not is_only_operator(request.user),
             "merged": lead.merged.order_by("pk")[:NEWEST],
         }

@@ -1,4 +1,9 @@
-"""What tells that two leads may be one person: the same number or address, however written."""
+"""What tells who a lead is: that two may be one person, having the same number or address however
+written, and the id of one who is nobody any more.
+"""
+
+import re
+import secrets
 
 import phonenumbers
 
@@ -26,3 +31,13 @@ def normalised_email(text: str) -> str:
     folded = text.strip().casefold()
     name, _, domain = folded.rpartition("@")
     return folded if name and domain and len(folded) <= LONGEST_EMAIL else ""
+
+
+def erased_id() -> str:
+    """A new external id that tells nothing, for a lead whose data are erased."""
+    return f"erased:{secrets.token_hex(8)}"
+
+
+def is_erased_id(external_id: str) -> bool:
+    """Has it the form that `erased_id` keeps for itself?"""
+    return re.fullmatch("erased:[0-9a-f]{16}", external_id) is not None

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,7 +11,8 @@ class Lead(models.Model):
     """A person who wrote to us, known by the id that the outside world gives them.
 
     Name, phone and e-mail are kept as they came; an empty one is not known. One that has been
-    merged into another stays as it was and has no contacts any more.
+    merged into another stays as it was and has no contacts any more. One whose data have been
+    erased has an external id that tells nothing and that nobody can write under.
     """
 
     external_id = models.CharField(_("external id"), max_length=255, unique=True)
@@ -33,6 +35,8 @@ class Lead(models.Model):
         verbose_name=_("merged into"),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    # Since when nothing personal is kept; None: the data are there.
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("lead")
@@ -63,7 +67,14 @@ class Lead(models.Model):
             models.CheckConstraint(
                 condition=~Q(merged_into=F("id")), name="lead_not_merged_into_itself"
             ),
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(name="", phone="", email="", phone_e164="", email_key=""),
+                name="lead_erased_has_no_data",
+            ),
         ]
 
     def __str__(self) -> str:
+        if self.erased_at:
+            return gettext("erased lead № %(id)s") % {"id": self.pk}
         return self.name or self.external_id

@@ -1,8 +1,37 @@
-from crm_project.api.fields import ModelSerializer
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from crm_project.api.fields import ModelSerializer, MomentField, NotBlankTextField
+from leads.identity import is_erased_id
 from leads.models import Lead
 
 
+class ExternalIdField(NotBlankTextField):
+    """Any text but one that stands for somebody whose data were erased."""
+
+    default_error_messages = {
+        "lead_is_erased": _("This is the id of a lead whose personal data have been erased.")
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=255, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if is_erased_id(text):
+            self.fail("lead_is_erased")
+        return text
+
+
 class LeadSerializer(ModelSerializer):
+    erased_at = MomentField(
+        read_only=True,
+        allow_null=True,
+        help_text="Since when the texts are empty and the external id tells nothing, because the"
+        " personal data were erased; else null.",
+    )
+
     class Meta:
         model = Lead
-        fields = ["id", "external_id", "name", "phone", "email", "created_at"]
+        fields = ["id", "external_id", "name", "phone", "email", "created_at", "erased_at"]

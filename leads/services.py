@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, StaleError
-from leads.identity import normalised_email, normalised_phone
+from leads.identity import erased_id, normalised_email, normalised_phone
 from leads.models import Lead
 from leads.selectors import survivors_of
 
@@ -29,6 +29,11 @@ class LeadIsMerged(Conflict):
 class SameLead(Conflict):
     default_code = "same_lead"
     default_detail = _("A lead cannot be merged into itself.")
+
+
+class LeadIsErased(Conflict):
+    default_code = "lead_is_erased"
+    default_detail = _("The personal data of this lead have been erased.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
 
     That of one that has been merged is its survivor. What the profile tells fills what is still
     empty; it overwrites nothing. Of two that make the same lead at once, the second waits for the
-    first and finds its row. Raises StaleError where a lead has just been merged.
+    first and finds its row. Raises StaleError where a lead has just been merged or erased, and
+    LeadIsErased for the id of one that was erased before.
     """
     new = [
         _with_keys(Lead(external_id=external_id, created_at=now, **asdict(profile)))
@@ -88,6 +94,10 @@ def _lock_survivors(external_ids: Collection[str]) -> dict[str, Lead]:
     if merged := external_ids - found.keys():
         rows = known.filter(external_id__in=merged).values_list("external_id", "merged_into")
         found |= {external_id: locked[survivor] for external_id, survivor in rows if survivor}
+    if not found.keys() >= set(external_ids):
+        raise StaleError
+    if any(found[external_id].erased_at for external_id in external_ids):
+        raise LeadIsErased
     return {external_id: found[external_id] for external_id in external_ids}
 
 
@@ -119,8 +129,8 @@ def update_lead(
 ) -> Lead:
     """Change the given ones of name, phone and e-mail and nothing else.
 
-    `expected` are values that the change rests on; raises Conflict where one is another now, and
-    LeadIsMerged.
+    `expected` are values that the change rests on; raises Conflict where one is another now,
+    LeadIsMerged and LeadIsErased.
     """
     if not changes:
         return lead
@@ -134,6 +144,8 @@ def _update(
 ) -> Lead:
     if stored.merged_into_id:
         raise LeadIsMerged
+    if stored.erased_at:
+        raise LeadIsErased
     if any(getattr(stored, name) != value for name, value in expected.items()):
         raise Conflict
     before = {name: getattr(stored, name) for name in changes}
@@ -150,7 +162,7 @@ def absorb_lead(survivor_id: int, merged_id: int) -> Lead:
 
     The other keeps its row; what the survivor lacks of name, phone and e-mail is taken from it,
     and what was merged into it goes along. Its contacts are `contacts.merging`'s, in the same
-    transaction. Raises SameLead, LeadIsMerged, StaleError, Lead.DoesNotExist.
+    transaction. Raises SameLead, LeadIsMerged, LeadIsErased, StaleError, Lead.DoesNotExist.
     """
     if survivor_id == merged_id:
         raise SameLead
@@ -161,6 +173,8 @@ def absorb_lead(survivor_id: int, merged_id: int) -> Lead:
     survivor, merged = locked[survivor_id], locked[merged_id]
     if survivor.merged_into_id or merged.merged_into_id:
         raise LeadIsMerged
+    if survivor.erased_at or merged.erased_at:
+        raise LeadIsErased
     followers = Lead.objects.filter(merged_into=merged)
     if not locked.keys() >= set(followers.values_list("pk", flat=True)):
         raise StaleError
@@ -169,3 +183,34 @@ def absorb_lead(survivor_id: int, merged_id: int) -> Lead:
     if _fill_empty(survivor, Profile(merged.name, merged.phone, merged.email)):
         _with_keys(survivor).save(update_fields=WRITTEN)
     return survivor
+
+
+def lock_people(lead_ids: Collection[int]) -> list[Lead]:
+    """Lock these leads with everything they are merged with: each person whole.
+
+    Raises StaleError where one of them has just been merged.
+    """
+    chosen = Lead.objects.filter(pk__in=lead_ids)
+    survivors = set(survivors_of(chosen))
+    whole = Q(pk__in=survivors) | Q(merged_into__in=survivors)
+    locked = _lock(whole)
+    # What the statements knew from before the wait for a lock may no longer hold.
+    now = Lead.objects.filter(whole).values_list("pk", flat=True)
+    if set(survivors_of(chosen)) != survivors or set(now) != locked.keys():
+        raise StaleError
+    return list(locked.values())
+
+
+def erase_profiles(leads: Collection[Lead], *, now: datetime) -> None:
+    """Leave nothing of these, locked by `lock_people`, that tells who they were.
+
+    What else is kept of them is `contacts.erasing`'s, in the same transaction.
+    """
+    for lead in leads:
+        lead.external_id, lead.erased_at = erased_id(), now
+        lead.name = lead.phone = lead.email = ""
+        _with_keys(lead)
+    rows = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
+    rows.update(**dict.fromkeys(WRITTEN, ""), erased_at=now)
+    # What differs from one to the other, alone: it costs more than all the rest.
+    Lead.objects.bulk_update(leads, ["external_id"])

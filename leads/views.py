@@ -2,6 +2,7 @@ from django.db.models import QuerySet
 from rest_framework import mixins, viewsets
 from rest_framework.serializers import BaseSerializer
 
+from contacts.rights import visible_leads
 from contacts.serializers import LeadDetailSerializer
 from crm_project.api.pagination import CursorPages
 from leads.filters import LeadFilter
@@ -17,7 +18,7 @@ class LeadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     pagination_class = CursorPages
 
     def get_queryset(self) -> QuerySet[Lead]:
-        leads = super().get_queryset()
+        leads = visible_leads(self.request.user, super().get_queryset())
         return leads.filter(merged_into=None) if self.action == "list" else leads
 
     def get_object(self) -> Lead:

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from access.permissions import PostChanges
 from contacts.selectors import with_load
 from contacts.staffing import change_operator, delete_operator, release_operator
 from crm_project.api.access import actor_of
@@ -60,7 +61,7 @@ class OperatorViewSet(
         request=ReleaseSerializer,
         responses=ReleasedSerializer,
     )
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], permission_classes=[PostChanges])
     def release(self, request: Request, pk: int) -> Response:
         """Hand all open contacts out again by the rules of their sources; what finds nobody waits.
 

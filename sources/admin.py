@@ -28,6 +28,8 @@ class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, Mo
     list_display = ["name", "code", "is_active", "strategy_in_words", "served_by"]
     list_filter = ["is_active"]
     search_fields = ["name", "code"]
+    # Said again, because counting drops that of the model.
+    ordering = ["pk"]
     readonly_fields = ["created_at"]
     inlines = [OperatorsInline]
     change_form_outer_before_template = "admin/sources/source/next.html"

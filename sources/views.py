@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from access.permissions import PostSets
 from contacts.preview import preview
 from contacts.staffing import assign, change_source
 from crm_project.api.access import actor_of
@@ -87,6 +88,7 @@ class SourceViewSet(
 class AssignmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     lookup_value_converter = "int"
     http_method_names = ["get", "head", "post", "patch", "delete"]
+    permission_classes = [PostSets]
     queryset = Assignment.objects.order_by("operator", "source")
     serializer_class = AssignmentSerializer
     filterset_class = AssignmentFilter

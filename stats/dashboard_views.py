@@ -9,14 +9,13 @@ from django.utils import timezone
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from access.permissions import FIGURES
 from stats.dashboard import fairness, live
-
-PERMISSIONS = ["operators.view_operator", "contacts.view_contact"]
 
 
 def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The context of the index with the dashboard; without it for who may not see the figures."""
-    if request.user.has_perms(PERMISSIONS):
+    if request.user.has_perms(FIGURES):
         context["live"] = live(timezone.now())
     return context
 
@@ -39,5 +38,5 @@ def fairness_part(request: HttpRequest) -> HttpResponse:
 
 
 def _require_permissions(request: HttpRequest) -> None:
-    if not request.user.has_perms(PERMISSIONS):
+    if not request.user.has_perms(FIGURES):
         raise PermissionDenied

@@ -4,7 +4,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access.permissions import FiguresPermission
 from crm_project.api.filters import MOMENT_SCHEMA
+from operators.models import Operator
 from sources.models import Source
 from stats.filters import PeriodForm
 from stats.selectors import of_source, overview
@@ -13,6 +15,8 @@ from stats.serializers import OverviewSerializer, SourceStatsSerializer
 
 class OverviewView(APIView):
     http_method_names = ["get", "head"]
+    permission_classes = [FiguresPermission]
+    queryset = Operator.objects.none()
 
     @extend_schema(summary="Show the whole house", responses=OverviewSerializer)
     def get(self, request: Request) -> Response:
@@ -22,6 +26,8 @@ class OverviewView(APIView):
 
 class SourceStatsView(APIView):
     http_method_names = ["get", "head"]
+    permission_classes = [FiguresPermission]
+    queryset = Source.objects.none()
 
     @extend_schema(
         summary="Show a source and its operators' shares",

@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from django.db import OperationalError
 from django.utils import timezone
 
 from contacts.models import Contact
 from contacts.services import change_status, reassign_contact
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import serve
+from crm_project.testing.faults import lock_timeout
 from operators.roles import OPERATOR
 from operators.tests.people import make_operator, make_user
 from sources.tests.factories import AssignmentFactory, SourceFactory
@@ -247,7 +247,7 @@ class TestTheButtons:
 
     def test_a_busy_database_is_told_and_no_error(self, desk, anna, monkeypatch):
         def busy(*args, **how):
-            raise OperationalError("database is locked")
+            raise lock_timeout()
 
         monkeypatch.setattr("contacts.desk.change_status", busy)
         contact = ContactFactory(operator=anna)

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import OperationalError
 from django.utils import timezone
 
 from contacts import idempotency
 from contacts.idempotency import fingerprint
 from contacts.models import Contact, IdempotencyKey
+from crm_project.testing.faults import lock_timeout
 from crm_project.testing.queries import capture_sql
 from crm_project.testing.service import Service
 from leads.models import Lead
@@ -147,7 +147,7 @@ def test_a_key_is_of_one_endpoint(send):
 def test_a_key_is_of_one_sender(send, api):
     ids = {send(ONE).json()["id"]}
     for name in ("anna", "boris"):
-        api.force_login(get_user_model().objects.create_user(name))
+        api.force_login(get_user_model().objects.create_superuser(name))
         ids.add(send(ONE).json()["id"])
         assert send(ONE)["Idempotency-Replayed"] == "true"
     assert len(ids) == 3
@@ -173,7 +173,7 @@ def test_an_error_on_the_way_undoes_the_work_and_the_key(api, send, monkeypatch)
     api.raise_request_exception = False
 
     def fail(*args):
-        raise OperationalError
+        raise lock_timeout()
 
     with monkeypatch.context() as broken:
         broken.setattr(idempotency, "_prune", fail)

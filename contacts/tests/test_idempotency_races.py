@@ -4,13 +4,14 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from contacts import idempotency, views
 from contacts.models import Contact, IdempotencyKey
 from contacts.services import SourceInactive
-from crm_project.testing.threads import at_once, until_somebody_waits
+from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
 from operators.models import Operator
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
@@ -78,6 +79,17 @@ def test_the_second_waits_for_the_first(hold):
     assert errors == []
     assert [each.status_code for each in answers] == [201, 201]
     assert (len(firsts(answers)), Contact.objects.count()) == (1, 1)
+
+
+def test_the_second_is_told_to_come_back_where_the_first_takes_long():
+    with transaction.atomic():
+        first = post()
+        second = elsewhere(post)
+        assert (second.status_code, second["Retry-After"]) == (503, "1")
+        assert second.json()["errors"][0]["code"] == "busy"
+    replayed = post()
+    assert (replayed.content, replayed["Idempotency-Replayed"]) == (first.content, "true")
+    assert Contact.objects.count() == 1
 
 
 def find_then_insert(mine, expired_before):

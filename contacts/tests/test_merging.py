@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from contacts import merging, services
+from contacts import locks, services
 from contacts.invariants import check_all
 from contacts.merging import merge_leads
 from contacts.models import Contact, DecisionRecord
@@ -281,7 +281,7 @@ class TestRaces:
             holding.wait(timeout=10)
             return merge(survivor, merged)
 
-        monkeypatch.setattr(merging.time, "sleep", sleep)
+        monkeypatch.setattr(locks.time, "sleep", sleep)
         results, errors = at_once([work, merge_meanwhile], 2)
         assert errors == []
         assert results[1].contacts == 2
@@ -306,7 +306,7 @@ class TestRaces:
         assert (results[1].status, results[1].lead) == ("closed", survivor)
 
     def test_a_contact_held_for_seconds_makes_the_merge_give_up(self, monkeypatch):
-        monkeypatch.setattr(merging, "ATTEMPTS", 2)
+        monkeypatch.setattr(locks, "ATTEMPTS", 2)
         survivor, merged = LeadFactory.create_batch(2)
         held = ContactFactory(lead=merged)
         with transaction.atomic():

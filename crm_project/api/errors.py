@@ -1,13 +1,16 @@
 """From an exception to the one shape of errors."""
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from drf_standardized_errors import formatter, handler
 from drf_standardized_errors.types import ErrorResponse
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from crm_project.errors import Busy, Conflict
+from crm_project.errors import Conflict
+from crm_project.faults import fault_of, log_fault
+from crm_project.responses import unforeseen
 
 
 class ExceptionFormatter(formatter.ExceptionFormatter):
@@ -31,6 +34,15 @@ class ExceptionHandler(handler.ExceptionHandler):
                 return NotFound()
             case IntegrityError():
                 return Conflict()
-            case OperationalError() | InterfaceError():
-                return Busy()
-        return super().convert_known_exceptions(exc)
+        return fault_of(exc) or super().convert_known_exceptions(exc)
+
+    def report_exception(self, exc: APIException, response: Response) -> None:
+        if fault_of(self.exc):
+            log_fault(self.exc, response)
+        else:
+            super().report_exception(exc, response)
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> APIException:
+        if isinstance(exc, APIException):
+            return exc
+        return APIException(unforeseen(self.context["request"]))

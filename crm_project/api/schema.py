@@ -3,16 +3,14 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular import authentication
-from drf_spectacular.utils import Direction, OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import (
+    Direction,
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema_serializer,
+)
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
 from rest_framework import serializers
-
-
-class BasicScheme(authentication.BasicScheme):
-    """To clients, ours is what DRF's is."""
-
-    target_class = "crm_project.api.access.BasicAuthentication"
 
 
 class ErrorSerializer(serializers.Serializer):
@@ -78,6 +76,22 @@ class ErrorsSerializer(serializers.Serializer):
     errors = ErrorSerializer(many=True)
 
 
+def _header(name: str, words: str, *, statuses: list[str]) -> OpenApiParameter:
+    """A header with a whole number, of the answers with these statuses."""
+    return OpenApiParameter(
+        name, int, OpenApiParameter.HEADER, description=words, response=statuses
+    )
+
+
+# Other answers have the first three as well; to say so a hundred times would double the document.
+COUNTED, WAIT = ["200", "201", "429"], ["429", "503"]
+ANSWERED_HEADERS = [
+    _header("RateLimit-Limit", "Requests a minute that are answered.", statuses=COUNTED),
+    _header("RateLimit-Remaining", "Of these, how many are left.", statuses=COUNTED),
+    _header("RateLimit-Reset", "Seconds until the minute is over.", statuses=COUNTED),
+    _header("Retry-After", "Seconds after which to try again.", statuses=WAIT),
+]
+
 SUMMARIES = {
     "list": "List {}",
     "create": "Create one of the {}",
@@ -87,11 +101,31 @@ SUMMARIES = {
 }
 
 
+def tell_of_request_ids(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Describe the header that every answer has, once for all of them."""
+    result["components"]["headers"] = {
+        "RequestId": {
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+            "description": "By which the log has this request; the one that the request had in a"
+            " header of this name, if it was of that form.",
+        }
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                headers = response.setdefault("headers", {})
+                headers["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
+    return result
+
+
 class AutoSchema(StandardizedErrorsSchema):
     def get_summary(self) -> str | None:
         """What the view says, else a line made of the action and the resource."""
         pattern = SUMMARIES.get(getattr(self.view, "action", ""), "")
         return super().get_summary() or pattern.format(self.get_tags()[0]) or None
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *ANSWERED_HEADERS]
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         """Errors that come of a body or of a change belong to no mere reading."""
@@ -102,9 +136,9 @@ class AutoSchema(StandardizedErrorsSchema):
                 return any(each["in"] == "path" for each in self._get_parameters())
             case "409":
                 return self.method != "GET"
-            case "411" | "413" | "415":
+            case "408" | "411" | "413" | "415":
                 return self._body()
-            case "401" | "403":
+            case "401" | "403" | "429":
                 return True
         return super()._should_add_error_response(responses, status_code)
 
@@ -117,8 +151,8 @@ class AutoSchema(StandardizedErrorsSchema):
         return body
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """Nothing has to be shown where the API is open."""
-        return [] if settings.API_IS_OPEN else super().get_auth()
+        """Where the API is open, it goes without any as well."""
+        return super().get_auth() + ([{}] if settings.API_IS_OPEN else [])
 
     def _body(self) -> bool:
         return self.method in ("POST", "PATCH")

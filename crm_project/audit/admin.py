@@ -149,6 +149,7 @@ def who(actor_type: str, actor_name: str) -> str:
     """Who asked, as people call it."""
     kinds = {
         "user": actor_name,
+        "api_key": _("API key %(name)s") % {"name": actor_name},
         "anonymous": _("without signing in"),
         "command": _("command %(name)s") % {"name": actor_name},
         "system": _("by itself"),

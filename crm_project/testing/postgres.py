@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -130,6 +131,21 @@ class Server:
         """End every process of the server as a power cut would."""
         assert self.process
         kill_with_children(self.process)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it hang: connections are accepted, and nothing is answered."""
+        assert self.process
+        postmaster = psutil.Process(self.process.pid)
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for each in processes:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.resume()
 
     def restart(self) -> None:
         self.stop()

@@ -1,20 +1,32 @@
 """The whole service as a process of its own, for tests that end it."""
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# What the services of a test have written, for whoever looks for secrets in it.
+outputs: list[IO[bytes]] = []
+
+
+def written(output: IO[bytes]) -> str:
+    """What a service has written so far; where it goes on writing does not change."""
+    descriptor = output.fileno()
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
 
 class Service:
-    """gunicorn on a free port of loopback, on the database of this URL."""
+    """gunicorn on a free port of loopback, on the database of this URL, with these `settings`."""
 
     def __init__(
         self,
@@ -23,6 +35,7 @@ class Service:
         workers: int = 2,
         threads: int = 8,
         application: str = "crm_project.wsgi",
+        **settings: str,
     ) -> None:
         self.application = application
         self.environment = os.environ | {
@@ -32,6 +45,7 @@ class Service:
             "CRM_WORKERS": str(workers),
             "CRM_THREADS": str(threads),
             "HOST": "127.0.0.1",
+            **settings,
         }
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -52,12 +66,14 @@ class Service:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by who looks for secrets
+        outputs.append(self.output)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", self.application],
             cwd=ROOT,
             env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         for _ in range(300):
@@ -68,7 +84,15 @@ class Service:
                 time.sleep(0.1)
         raise TimeoutError("the service does not answer")
 
+    def stop(self) -> int:
+        """Tell it to end, and wait; its exit code."""
+        self.process.terminate()
+        return self.process.wait(40)
+
     def kill(self) -> None:
         """Kill every process of it at once, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        for left in Path("/dev/shm").glob(f"mini-crm-metrics-{self.process.pid}-*"):
+            shutil.rmtree(left)

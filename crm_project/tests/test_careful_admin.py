@@ -1,9 +1,9 @@
 """Two people at one form lose nothing silently, and what is refused is a message."""
 
 import pytest
-from django.db import OperationalError
 
 from crm_project.audit.services import changes_of
+from crm_project.testing.faults import lock_timeout
 from crm_project.testing.forms import filled
 from crm_project.testing.queries import capture_sql
 from operators import admin as operators_admin
@@ -108,7 +108,7 @@ def test_a_busy_database_is_a_message(admin_client, monkeypatch):
     path, page, form = open_form(admin_client, operator)
 
     def locked(*args, **kwargs):
-        raise OperationalError("database is locked")
+        raise lock_timeout()
 
     monkeypatch.setattr(operators_admin, "change_operator", locked)
     response = admin_client.post(path, filled(page, form, name="Б"), follow=True)

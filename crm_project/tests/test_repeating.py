@@ -32,12 +32,9 @@ def rounds(*outcomes):
 def test_a_database_that_is_away_costs_one_line_and_one_more_when_it_is_back(caplog):
     away = OperationalError("connection refused\n  is it running?")
     rounds(None, away, away, away, None, None)
-    assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
-        (
-            logging.WARNING,
-            "clock: the database fails, going on: connection refused is it running?",
-        ),
-        (logging.WARNING, "clock: the database answers again"),
+    assert [(each.levelno, each.getMessage(), each.fields) for each in caplog.records] == [
+        (logging.WARNING, "the database fails, going on", {"work": "clock"}),
+        (logging.WARNING, "the database answers again", {"work": "clock"}),
     ]
 
 

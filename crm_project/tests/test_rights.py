@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group
 
+from access.tests.keys import make_key
 from contacts.tests.factories import ContactFactory
 from operators.roles import OPERATOR
 from operators.tests.people import make_lead, make_operator, make_user
@@ -50,6 +51,12 @@ TABLE = {
     "auth/user/{b}/change/": [200, 404, 404, 404, 404, TO_SIGN_IN],
     "auth/user/{b}/history/": [200, 404, 404, 404, 404, TO_SIGN_IN],
     "auth/user/{b}/password/": [200, 404, 404, 404, 404, TO_SIGN_IN],
+    "access/apikey/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "access/apikey/add/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "access/apikey/{k}/change/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "access/apikey/{k}/history/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "access/apikey/{k}/delete/": [403, 403, 403, 403, 403, TO_SIGN_IN],
+    "access/apikey/revoke/?ids={k}": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "auth/group/": [200, 403, 403, 403, 403, TO_SIGN_IN],
     "auth/group/add/": [403, 403, 403, 403, 403, TO_SIGN_IN],
     "auth/group/{g}/change/": [200, 403, 403, 403, 403, TO_SIGN_IN],
@@ -71,6 +78,8 @@ TABLE = {
     "operators/operator/export/csv/": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "contacts/contact/reassign_to/?ids={c}": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "leads/lead/{l}/merge/{L}/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "leads/lead/{l}/data/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "leads/lead/erase/?ids={l}": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "search/?s=о": [200, 200, 200, 200, 200, TO_SIGN_IN],
     "jsi18n/": [200, 200, 200, 200, 200, TO_SIGN_IN],
 }
@@ -105,6 +114,7 @@ def ids(people):
         "s": free.source_id,
         "u": assignment.operator.user_id,
         "b": people["superuser"].pk,
+        "k": make_key("read")[0].pk,
         "g": Group.objects.get(name=OPERATOR).pk,
     }
 

@@ -40,6 +40,9 @@ def manage(*command, **environment):
         ({"CRM_PHONE_REGION": "XX"}, "CRM_PHONE_REGION"),
         ({"CRM_IDEMPOTENCY_HOURS": "23"}, "CRM_IDEMPOTENCY_HOURS"),
         ({"CRM_CONN_MAX_AGE": "-1", "DATABASE_URL": "postgresql://a@b/c"}, "CRM_CONN_MAX_AGE"),
+        ({"CRM_PROXIES": "6"}, "CRM_PROXIES"),
+        ({"CRM_REQUESTS_PER_MINUTE_KEY": "many"}, "CRM_REQUESTS_PER_MINUTE_KEY"),
+        ({"CRM_REQUESTS_PER_MINUTE_ADDRESS": "-1"}, "CRM_REQUESTS_PER_MINUTE_ADDRESS"),
         ({"CRM_ALLOWED_HOST": "a.example"}, "Did you mean CRM_ALLOWED_HOSTS?"),
         ({"DATABASE_URL": "mysql://a@b/c"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://a@b:port/c"}, "DATABASE_URL"),
@@ -57,6 +60,22 @@ def test_a_wrong_value_stops_the_start_with_one_line(environment, words):
 def test_production_settings_pass_djangos_own_checks():
     done = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, "0 0 0"),
+        (PRODUCTION, "6000 600 0"),
+        (PRODUCTION | {"CRM_BEHIND_TLS_PROXY": "true"}, "6000 600 1"),
+        (PRODUCTION | {"CRM_BEHIND_TLS_PROXY": "true", "CRM_PROXIES": "2"}, "6000 600 2"),
+        (PRODUCTION | {"CRM_REQUESTS_PER_MINUTE_KEY": "0"}, "0 600 0"),
+    ],
+)
+def test_production_limits_requests_and_knows_its_proxy(environment, told):
+    names = ("REQUESTS_PER_MINUTE_KEY", "REQUESTS_PER_MINUTE_ADDRESS", "PROXIES")
+    code = f"from django.conf import settings as s; print(*(getattr(s, n) for n in {names}))"
+    assert manage("shell", "-v0", "-c", code, **environment).stdout.strip() == told
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "crm.example.com"])  # noqa: S104

@@ -176,15 +176,15 @@ def test_the_example_lists_every_variable_and_sets_none():
     assert listed == env.known - {"CRM_DOTENV"} | {"HOST", "PORT", "CRM_CONN_MAX_AGE"}
 
 
-def gunicorn_settings(**variables):
-    code = "import runpy; c = runpy.run_path('gunicorn.conf.py')"
+def gunicorn_settings(before="", **variables):
+    code = before + "import runpy; c = runpy.run_path('gunicorn.conf.py')"
     code += "; print(c['bind'], c['workers'], c['threads'], c['worker_class'])"
     return run(ROOT, sys.executable, "-c", code, **variables)
 
 
 def test_gunicorn_listens_where_it_is_told():
     done = gunicorn_settings(HOST="::1", PORT="9000", CRM_WORKERS="3", CRM_THREADS="2")
-    assert done.stdout.split() == ["[::1]:9000", "3", "2", "gthread"]
+    assert done.stdout.split() == ["[::1]:9000", "3", "2", "crm_project.serving.Worker"]
 
 
 def test_an_empty_variable_means_the_default():
@@ -192,6 +192,12 @@ def test_an_empty_variable_means_the_default():
     address, workers, threads, _class = done.stdout.split()
     assert (address, threads) == ("127.0.0.1:8000", "8")
     assert 1 <= int(workers) <= 4
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone tells")
+def test_gunicorn_counts_only_the_processors_it_may_use():
+    one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+    assert gunicorn_settings(one).stdout.split()[1] == "1"
 
 
 def test_gunicorn_reads_the_file_as_the_settings_do(tmp_path):
@@ -204,6 +210,21 @@ def test_gunicorn_reads_the_file_as_the_settings_do(tmp_path):
 @pytest.mark.parametrize("value", ["0", "-1", "2.5", "two", "70000", "²"])
 def test_gunicorn_refuses_senseless_numbers(name, value):
     assert_one_line(gunicorn_settings(**{name: value}), name, value)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("0.0.0.0:{port}", "0.0.0.0"),  # noqa: S104
+        ("[::]:{port}", "::"),
+        ("unix:{folder}/socket", "unix:"),
+    ],
+)
+def test_gunicorn_itself_does_not_serve_the_open_api_to_others(tmp_path, free_port, address, said):
+    bind = address.format(port=free_port, folder=tmp_path)
+    gunicorn = [sys.executable, "-m", "gunicorn", "crm_project.wsgi", "--bind", bind]
+    assert_one_line(run(ROOT, *gunicorn), said, "CRM_PRODUCTION")
+    assert_one_line(run(ROOT, *gunicorn[:-2], HOST="0.0.0.0", PORT=free_port), "CRM_PRODUCTION")  # noqa: S104
 
 
 def test_it_serves_says_where_and_stops_on_ctrl_c(tmp_path, free_port):

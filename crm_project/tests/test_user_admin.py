@@ -157,3 +157,21 @@ def test_the_groups_are_changed_by_nobody(client, boss):
     path = f"/admin/auth/group/{group(OPERATOR)}/change/"
     assert client.post(path, {"name": "x", "permissions": []}).status_code == 403
     assert Group.objects.filter(name=OPERATOR).exists()
+
+
+def test_what_is_allowed_is_said_in_the_language_of_the_page(client, boss):
+    client.force_login(boss)
+    pages = [
+        client.get(f"{USERS}{boss.pk}/change/"),
+        client.get(f"/admin/auth/group/{group(TEAM_LEAD)}/change/"),
+    ]
+    for page in pages:
+        assert "Обращения: просмотр" in page.content.decode()
+        assert "Can view" not in page.content.decode()
+
+
+def test_a_list_that_is_called_as_its_app_is_named_once(client, boss):
+    client.force_login(boss)
+    page = client.get("/admin/operators/operator/").content.decode()
+    heading = page.partition("<h1")[2].partition("</h1>")[0]
+    assert heading.count("Операторы") == 1

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
-from contacts import merging
+from contacts import locks
 from contacts.merging import merge_leads
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
@@ -292,7 +292,7 @@ class TestMerging:
     @pytest.mark.postgres
     @pytest.mark.django_db(transaction=True)
     def test_a_busy_contact_is_told_and_nothing_is_half_done(self, admin, monkeypatch):
-        monkeypatch.setattr(merging, "ATTEMPTS", 1)
+        monkeypatch.setattr(locks, "ATTEMPTS", 1)
         one, other = LeadFactory.create_batch(2)
         ContactFactory(lead=other)
         with transaction.atomic():

@@ -10,12 +10,14 @@ from operators.roles import OPERATOR, TEAM_LEAD
 from operators.tests.factories import OperatorFactory
 
 groups = importlib.import_module("operators.migrations.0004_groups")
+keys = importlib.import_module("access.migrations.0002_team_lead")
 
 
 def make_user(name, *roles, **fields):
     """Somebody who may sign in to the back office, in these groups."""
     # A test with threads empties all tables, so those that migrations filled too.
     groups.make_groups(apps, None)
+    keys.allow(apps, None)
     user = get_user_model().objects.create_user(name, **{"is_staff": True} | fields)
     user.groups.set(Group.objects.filter(name__in=roles))
     return user

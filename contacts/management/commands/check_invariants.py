@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from contacts.invariants import Result, check_all
-from crm_project.management.commands.prepare import database_trouble
+from crm_project.faults import database_trouble
 
 EXAMPLES = 5
 MOST_RECORDS = 1_000_000

@@ -1,5 +1,6 @@
 """Hands out what waits, also where a source does not do so by itself."""
 
+import logging
 from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
@@ -14,6 +15,8 @@ from contacts.staffing import fill_waiting
 from contacts.waiting import causes
 from crm_project.actor import Actor
 from sources.models import Source
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 10
 
@@ -47,6 +50,7 @@ class Command(BaseCommand):
         newest = DecisionRecord.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         actor = Actor("command", "distribute_waiting")
         handed = fill_waiting(sources, switched_off=True, progress=self.progress, actor=actor)
+        logger.info("distribute_waiting", extra={"fields": {"handed": handed, "dry_run": dry}})
         self.stdout.write(f"{handed} {'would be handed out' if dry else 'handed out'}.")
         mine = DecisionRecord.objects.filter(pk__gt=newest, actor_name=actor.name)
         got = Counter(mine.order_by().values_list("operator_name", "operator_id"))

@@ -1,5 +1,6 @@
 """Thins the history of decisions."""
 
+import logging
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from contacts.pruning import old_records, old_rotations
+
+logger = logging.getLogger(__name__)
 
 MOST_DAYS = 36_500
 
@@ -42,6 +45,10 @@ class Command(BaseCommand):
         rotations = old_rotations(before)
         stale = rotations.count() if dry else rotations.delete()[0]
         verb = "would be deleted" if dry else "deleted"
+        logger.info(
+            "prune_history",
+            extra={"fields": {"records": records, "rotations": stale, "dry_run": dry}},
+        )
         self.stdout.write(f"{records} decisions and {stale} rotations {verb}.")
 
     def progress(self, records: int) -> None:

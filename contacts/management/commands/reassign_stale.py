@@ -1,5 +1,6 @@
 """Hands on what was not taken into work in time."""
 
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,6 +13,8 @@ from contacts.models import Contact
 from contacts.timeouts import hand_on, overdue
 from contacts.wording import explain_timeout
 from crm_project.actor import Actor
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -55,3 +58,4 @@ class Command(BaseCommand):
             if done and tell:
                 self.stdout.write(f"  {pk}: {explain_timeout(done.contact, done.decision)}")
         self.stdout.write(f"{moved} handed on, {marked} marked for the team lead.")
+        logger.info("reassign_stale", extra={"fields": {"moved": moved, "marked": marked}})

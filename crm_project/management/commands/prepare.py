@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from contacts.management.commands.demo import is_empty
 from contacts.staffing import fill_waiting
+from crm_project.faults import database_trouble
 from sources.models import Source
 
 
@@ -155,13 +156,3 @@ def static_files_stamp() -> str:
             # Whole seconds: images and archives keep no more.
             parts.append(f"{path} {found.st_size} {int(found.st_mtime)}")
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
-
-
-def database_trouble(error: Exception) -> str:
-    """One line: what the database said, and where to look."""
-    said = str(error).strip().splitlines()[0]
-    config = connection.settings_dict
-    where = (
-        config["NAME"] if connection.vendor == "sqlite" else f"{config['HOST']}:{config['PORT']}"
-    )
-    return f"The database ({where}) cannot be used: {said} Check DATABASE_URL."

@@ -1,4 +1,5 @@
-// Select2 names its box by what is chosen; while nothing is, it has no name for a screen reader.
+// Select2 names its box by what is chosen; while nothing is, it has no name for a screen reader. The
+// field in the box of several has none either.
 "use strict";
 
 (function () {
@@ -9,6 +10,10 @@
   }
 
   function nameAll() {
+    for (const field of document.querySelectorAll(".select2-search--inline [role=searchbox]")) {
+      const select = field.closest(".select2-container").previousElementSibling;
+      if (!field.getAttribute("aria-label")) field.setAttribute("aria-label", nameOf(select));
+    }
     for (const box of document.querySelectorAll(".select2-selection[role=combobox]")) {
       const select = box.closest(".select2-container")?.previousElementSibling;
       if (select && select.tagName === "SELECT" && !box.getAttribute("aria-label")) {

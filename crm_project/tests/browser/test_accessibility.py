@@ -2,8 +2,11 @@
 
 import pytest
 
+from access.tests.keys import make_key
+from contacts.erasing import erase_lead
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
+from leads.tests.factories import LeadFactory
 from sources.tests.factories import SourceFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -16,6 +19,9 @@ def paths():
     serve(source, name="Борис", is_active=False)
     contact, _ = arrive(source)
     ContactFactory()
+    key, _ = make_key("intake", source)
+    erased = LeadFactory()
+    erase_lead(erased.pk)
     return [
         "/",
         "/operators/operator/",
@@ -27,8 +33,14 @@ def paths():
         f"/contacts/contact/{contact.pk}/change/",
         f"/contacts/contact/reassign_to/?ids={contact.pk}",
         "/contacts/contact/import/",
+        "/access/apikey/",
+        "/access/apikey/add/",
+        f"/access/apikey/{key.pk}/change/",
+        f"/access/apikey/revoke/?ids={key.pk}",
         "/leads/lead/",
         f"/leads/lead/{contact.lead_id}/change/",
+        f"/leads/lead/erase/?ids={contact.lead_id}",
+        f"/leads/lead/{erased.pk}/change/",
     ]
 
 

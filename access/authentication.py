@@ -1,0 +1,42 @@
+"""API keys as DRF and OpenAPI know them."""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from access.models import ApiKey
+
+DETAILS = {
+    "invalid_api_key": _("There is no such API key."),
+    "api_key_expired": _("This API key has expired."),
+    "api_key_revoked": _("This API key has been revoked."),
+}
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """By the key that `access.middleware` has read: nobody's session then counts."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKey] | None:
+        if error := request.api_key_error:
+            raise AuthenticationFailed(DETAILS[error], error)
+        return (AnonymousUser(), request.api_key) if request.api_key else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "access.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, `crm_…`, from the back office or `manage.py api_key`.",
+        }

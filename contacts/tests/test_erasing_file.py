@@ -1,0 +1,37 @@
+"""What SQLite deletes is not left in its file for whoever copies that."""
+
+from crm_project.testing.service import Service
+
+SECRETS = ["tg:77-secret", "Щукина", "+79000000102", "anna@secret.example", "дачный участок"]
+WRITE = """
+from contacts.services import Inquiry, change_status, create_contact
+from leads.models import Lead
+from leads.services import Profile, update_lead
+from sources.models import Source
+source = Source.objects.create(code="bot", name="Бот")
+# More than fits on a page: of that, whole pages are freed.
+texts = ["дачный участок", "дачный участок " * 1000]
+profile = Profile("Анна Щукина", "+79000000102", "anna@secret.example")
+for external_id in ["tg:77-secret", *(f"tg:{n}" for n in range(300))]:
+    who = profile if external_id == "tg:77-secret" else Profile(f"Имя {external_id}")
+    for text in texts if who is profile else ["Привет"]:
+        contact, _ = create_contact(Inquiry(source, external_id, text, who))
+        change_status(contact.pk, status="closed")
+update_lead(Lead.objects.get(external_id="tg:77-secret"), name="Анна Щукина-Карпова")
+"""
+
+
+def test_an_erased_text_is_in_no_byte_of_the_database(tmp_path):
+    path = tmp_path / "db.sqlite3"
+    service = Service(f"sqlite:///{path}")
+    service.manage("migrate", "-v0")
+    service.manage("shell", "-v0", "-c", WRITE)
+    assert set(left_in(path)) == set(SECRETS)
+    service.manage("erase_lead", "tg:77-secret", "--yes")
+    assert left_in(path) == []
+
+
+def left_in(path):
+    """Which of the texts stand in the file or in what belongs to it."""
+    content = b"".join(each.read_bytes() for each in sorted(path.parent.glob(f"{path.name}*")))
+    return [each for each in SECRETS if each.encode() in content]

@@ -1,0 +1,69 @@
+"""Django's PostgreSQL, from which no thread waits for an answer for ever.
+
+The server's own time-outs say nothing where the server itself hangs, or the network between.
+"""
+
+import time
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg import IsolationLevel
+
+# How long a connection that was kept may take to say that it still lives.
+SIGN_OF_LIFE_SECONDS = 1.0
+# After an attempt to connect that was not answered, the others fail at once for so long: else a
+# hanging server would hold every thread, and with them what needs no database.
+HANGING_SECONDS = 4.0
+
+
+class Connection(psycopg.Connection[Any]):
+    """Gives up, and closes itself, after `patience` seconds without the answer; None: never."""
+
+    patience: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        timeout = self.patience if timeout is None else timeout
+        since = time.monotonic()
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.OperationalError:
+            if timeout is not None and time.monotonic() - since >= timeout:
+                # What it would answer to later nobody knows.
+                self.pgconn.finish()
+            raise
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """`PATIENCE` in the settings of the database is that of its connections."""
+
+    _hangs_until = 0.0
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        cls = type(self)
+        now = time.monotonic()
+        if now < cls._hangs_until:
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+        if cls._hangs_until:
+            # One tries for all.
+            cls._hangs_until = now + HANGING_SECONDS
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        try:
+            connection = Connection.connect(**conn_params)
+        except psycopg.errors.ConnectionTimeout:
+            cls._hangs_until = time.monotonic() + HANGING_SECONDS
+            raise
+        except psycopg.OperationalError:
+            cls._hangs_until = 0.0
+            raise
+        cls._hangs_until = 0.0
+        connection.patience = self.settings_dict.get("PATIENCE")
+        return connection
+
+    def is_usable(self) -> bool:
+        if self.connection is None:
+            return False
+        self.connection.patience = SIGN_OF_LIFE_SECONDS
+        usable = super().is_usable()
+        self.connection.patience = self.settings_dict.get("PATIENCE")
+        return usable

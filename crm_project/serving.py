@@ -1,0 +1,264 @@
+"""gunicorn's worker with threads, in which only whole requests take a thread.
+
+gunicorn's own gives a thread to every connection, for as long as its client likes: as many silent
+clients as there are threads stop the service. Here a request is gathered beside all others until
+it has come, up to `MOST_GATHERED` bytes of it; what is longer, and the answer, must move at a least
+rate. Measured in docs/decisions/0012-time-outs.md.
+
+The master imports this module, so it imports nothing of the service: a reload brings the new code
+of that, and only a restart that of this.
+"""
+
+import re
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.http import body, errors
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+# From the first byte of a request to the last of those that are gathered.
+ARRIVAL_SECONDS = 20.0
+MOST_GATHERED = 256 * 1024
+# What a client may let a thread wait, in all; bytes that pass earn so much of it back.
+PATIENCE_SECONDS = 10.0
+BYTES_PER_SECOND = 16 * 1024
+# After the last answer, for the client to read it before it learns that nobody listens any more.
+LINGER_SECONDS = 2.0
+PIECE = 64 * 1024
+
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r|$)", re.IGNORECASE)
+EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
+
+
+class PatientSocket(socket.socket):
+    """A client's, for a thread that waits for it within limits; `received`: what is gathered."""
+
+    def __init__(self, taken: socket.socket) -> None:
+        super().__init__(fileno=taken.detach())
+        self.received = bytearray()
+        self.invited = self.over = False
+        self.patience = PATIENCE_SECONDS
+
+    def take(self) -> bytes:
+        """What is there; raises BlockingIOError where nothing is."""
+        return super().recv(PIECE)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        data: bytes = self._wait(super().recv, size, flags)
+        self._earn(len(data))
+        return data
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        sent: int = self._wait(super().send, data, flags)
+        self._earn(sent)
+        return sent
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self.send(left, flags) :]
+
+    def _wait(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        self.settimeout(max(self.patience, 0.01))
+        since = time.monotonic()
+        try:
+            return call(*arguments)
+        except TimeoutError:
+            # As if it had gone, which gunicorn and Django know what to do about.
+            raise ConnectionResetError("the client is too slow") from None
+        finally:
+            self.patience -= time.monotonic() - since
+
+    def _earn(self, count: int) -> None:
+        self.patience = min(PATIENCE_SECONDS, self.patience + count / BYTES_PER_SECOND)
+
+
+class Worker(ThreadWorker):
+    """`pending_conns` are those whose request is gathered, or whose last answer is being read."""
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.is_ssl:
+            raise SystemExit(
+                "gunicorn speaks plain HTTP here: TLS is for the proxy in front of it."
+            )
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Of a connection that is new, or whose next request begins."""
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket(conn.sock)
+        if conn.parser:
+            # What its client has sent before it had its answer.
+            conn.sock.received += conn.parser.unreader.take_buffered()
+        conn.sock.invited = False
+        if is_whole(conn.sock.received):
+            self._give_thread(conn)
+            return
+        self._watch(conn, ARRIVAL_SECONDS if conn.sock.received else self.cfg.keepalive)
+        self.on_pending_socket_readable(conn, conn.sock)
+
+    def on_pending_socket_readable(self, conn: TConn, client: PatientSocket) -> None:
+        try:
+            data = client.take()
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data and (client.over or not client.received):
+            self._drop(conn)
+        elif not client.over:
+            self._gather(conn, client, data)
+
+    def _gather(self, conn: TConn, client: PatientSocket, data: bytes) -> None:
+        if not client.received:
+            conn.timeout = time.monotonic() + ARRIVAL_SECONDS
+        client.received += data
+        if not data or is_whole(client.received):
+            # Without its end too, if no more will come: the parser knows what to say.
+            self._forget(conn)
+            self._give_thread(conn)
+        elif not client.invited and is_awaited(client.received):
+            client.invited = True
+            with suppress(OSError):
+                socket.socket.send(client, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _give_thread(self, conn: TConn) -> None:
+        conn.init()
+        conn.parser.unreader.unread(bytes(conn.sock.received))
+        conn.sock.received.clear()
+        conn.sock.patience = PATIENCE_SECONDS
+        super().enqueue_req(conn)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """A body that nobody read is not waited for: the connection ends."""
+        reader, unread = conn.parser.mesg.body.reader, conn.parser.unreader.buf.getvalue()
+        here = isinstance(reader, body.LengthReader) and reader.length <= len(unread)
+        return here and super()._keepalive_after(conn, keepalive)
+
+    def finish_request(self, conn: TConn, future: "Future[Any]") -> None:
+        if not future.cancelled() and not future.exception() and future.result():
+            super().finish_request(conn, future)
+        else:
+            self._end(conn)
+
+    def _end(self, conn: TConn) -> None:
+        """Close it when its client has, or soon: at once would take the answer from who still
+        sends. gunicorn's own way waits for one client with all others.
+        """
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.sock.over = True
+        self._watch(conn, LINGER_SECONDS)
+
+    def _watch(self, conn: TConn, seconds: float) -> None:
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + seconds
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def _forget(self, conn: TConn) -> None:
+        self.poller.unregister(conn.sock)
+        self.pending_conns.remove(conn)
+
+    def _drop(self, conn: TConn) -> None:
+        self._forget(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def murder_pending(self) -> None:
+        now = time.monotonic()
+        for conn in [each for each in self.pending_conns if each.timeout <= now]:
+            if conn.sock.over or not conn.sock.received:
+                self._drop(conn)
+                continue
+            self._forget(conn)
+            with suppress(OSError):
+                socket.socket.send(conn.sock, refusal(408))
+            self._end(conn)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """When it stops, it takes whoever has come, then lets nobody come: a connection that waits
+        at a socket while the last one closes it is cut.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            known = -1
+            while known != self.nr_conns:
+                known = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            if conn.sock.over or not conn.sock.received:
+                conn.timeout = min(conn.timeout, deadline)
+
+    def handle_error(self, req: Any, client: PatientSocket, addr: Any, exc: Exception) -> None:
+        """What is no HTTP is refused in the shape of all errors, and never as our fault."""
+        ours = errors.ConfigurationProblem | errors.InvalidResponseHeader
+        if not isinstance(exc, errors.ParseException) or isinstance(exc, ours):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", exc)
+        with suppress(OSError):
+            client.sendall(refusal(STATUSES.get(type(exc), 400)))
+
+
+STATUSES = {
+    errors.LimitRequestLine: 414,
+    errors.LimitRequestHeaders: 431,
+    errors.ExpectationFailed: 417,
+}
+
+
+def is_awaited(received: bytearray) -> bool:
+    """Does the client send its body only when it is told to?"""
+    end = received.find(b"\r\n\r\n")
+    return end >= 0 and bool(EXPECTS.search(received, 0, end))
+
+
+def is_whole(received: bytearray) -> bool:
+    """Has a request come, or as much of it as is gathered?
+
+    Where the parser, which decides, sees another end, the thread waits for it within its limits.
+    """
+    end = received.find(b"\r\n\r\n")
+    if end < 0:
+        return len(received) >= MOST_GATHERED
+    length = CONTENT_LENGTH.search(received, 0, end)
+    return len(received) >= min(end + 4 + int(length[1] if length else 0), MOST_GATHERED)
+
+
+def refusal(status: int) -> bytes:
+    """A whole answer, with which the connection ends."""
+    from django.conf import settings
+    from django.utils.translation import gettext, override
+
+    from crm_project.errors import RequestTimeout
+    from crm_project.responses import error_response
+
+    with override(settings.LANGUAGE_CODE):
+        if status == RequestTimeout.status_code:
+            code, words = RequestTimeout.default_code, str(RequestTimeout.default_detail)
+        else:
+            code, words = "bad_request", gettext("The request cannot be understood.")
+        content = error_response(status, code, words).content
+    phrase = HTTPStatus(status).phrase
+    head = f"HTTP/1.1 {status} {phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(content) + content

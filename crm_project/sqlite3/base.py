@@ -1,0 +1,40 @@
+"""Django's SQLite, with a queue of writers that waits as long as it moves.
+
+SQLite lets whoever asks at the right moment have the lock: with many at once, one may wait longer
+than many others together. That is no reason to give up. One that holds it and does nothing is.
+"""
+
+import os
+import time
+from urllib.parse import unquote
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+from crm_project.errors import Busy
+from crm_project.faults import fault_of
+
+# In all, for a queue that moves; `timeout` in OPTIONS is for one that does not.
+MOST_SECONDS = 20.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def _start_transaction_under_autocommit(self) -> None:
+        until = time.monotonic() + MOST_SECONDS
+        while True:
+            before = self._written()
+            try:
+                super()._start_transaction_under_autocommit()  # type: ignore[misc]  # the stubs lack it
+                return
+            except OperationalError as error:
+                moves = isinstance(fault_of(error), Busy) and self._written() != before
+                if not moves or time.monotonic() > until:
+                    raise
+
+    def _written(self) -> int | None:
+        """Differs when somebody has committed meanwhile; None: there is no log that tells."""
+        name = unquote(str(self.settings_dict["NAME"]).removeprefix("file:").partition("?")[0])
+        try:
+            return os.stat(f"{name}-wal").st_mtime_ns
+        except OSError:
+            return None

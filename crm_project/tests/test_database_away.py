@@ -1,0 +1,291 @@
+"""The service while its database is away, and after."""
+
+import json
+import os
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import psycopg
+import pytest
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError
+from django.db import InternalError as DjangoInternalError
+from django.http import UnreadablePostError
+
+from crm_project.faults import fault_of
+from crm_project.testing.asking import ask, ask_all, until
+from crm_project.testing.postgres import Server
+from crm_project.testing.service import Service
+
+API = ["/operators", "/sources", "/contacts", "/leads", "/assignments", "/stats", "/contacts/1"]
+SESSION = {"Cookie": "sessionid=0123456789abcdefghijklmnopqrstuv"}
+
+
+def served(database_url):
+    service = Service(database_url, workers=2, threads=4)
+    service.manage("migrate", "--verbosity=0")
+    service.start()
+    return service
+
+
+def assert_everybody_is_told(service):
+    """With more requests at once than there are threads."""
+    answers = ask_all([service.url + path for path in API * 2])
+    assert {answer.status for answer in answers} == {503}
+    assert {answer.code for answer in answers} == {"database_unavailable"}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    assert max(answer.seconds for answer in answers) < 5
+    first, ready, health = ask_all(
+        [service.url + path for path in ("/", "/health/ready", "/health")]
+    )
+    assert (first.code, ready.code, health.status) == (*["database_unavailable"] * 2, 200)
+    assert max(first.seconds, ready.seconds, health.seconds) < 5
+    page = ask_page(service)
+    assert (page.status, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert "<h1>Mini-CRM</h1>" in page.text
+    assert page.headers["Retry-After"]
+    assert page.seconds < 5
+
+
+def ask_page(service):
+    """Of the back office, by somebody who is signed in, if the database only knew."""
+    return ask(f"{service.url}/admin/contacts/contact/", headers=SESSION)
+
+
+def works(service):
+    answers = ask_all([service.url + path for path in ["/health/ready", *API[:6]] * 2])
+    return {answer.status for answer in answers} == {200}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(server):
+    service = served(server.url())
+    yield service
+    service.kill()
+
+
+@pytest.mark.postgres
+def test_one_that_hangs_is_a_503_in_time_and_no_longer_than_it_hangs(server, on_postgresql):
+    service = on_postgresql
+    works(service)  # so that there are connections already, of which one may expect something
+    with server.frozen():
+        assert_everybody_is_told(service)
+    until(lambda: works(service), seconds=10)
+
+
+@pytest.mark.postgres
+def test_one_that_is_stopped_is_a_503_in_time_and_no_longer(server, on_postgresql):
+    service = on_postgresql
+    server.stop()
+    try:
+        assert_everybody_is_told(service)
+    finally:
+        server.start()
+    until(lambda: works(service), seconds=10)
+
+
+@pytest.mark.postgres
+def test_one_that_only_reads_is_a_503_for_who_writes(server, on_postgresql):
+    service = on_postgresql
+    reading = "ALTER SYSTEM SET default_transaction_read_only = {}"
+    with psycopg.connect(server.url(), autocommit=True) as database:
+        try:
+            database.execute(reading.format("on"))
+            database.execute("SELECT pg_reload_conf()")
+            until(lambda: not created(service), seconds=5)
+            answer = ask(f"{service.url}/operators", {"name": "Анна"})
+            assert (answer.status, answer.code) == (503, "database_unavailable")
+            assert ask(f"{service.url}/operators").status == 200
+        finally:
+            database.execute("SET default_transaction_read_only = off")
+            database.execute(reading.format("off"))
+            database.execute("SELECT pg_reload_conf()")
+    until(lambda: created(service), seconds=5)
+
+
+@pytest.mark.postgres
+def test_a_lock_that_is_held_is_a_503_and_a_command_says_it_in_words(server, on_postgresql):
+    service = on_postgresql
+    operator = ask(f"{service.url}/operators", {"name": "Анна"})
+    with psycopg.connect(server.url()) as database:
+        database.execute("SELECT * FROM operators_operator FOR UPDATE")
+        pk = operator.text.partition(":")[2].partition(",")[0]
+        answer = ask(f"{service.url}/operators/{pk}/release", {"deactivate": True})
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "busy", "1")
+        assert 2.5 < answer.seconds < 5
+        database.execute("LOCK TABLE contacts_contact")
+        done = service.manage("distribute_waiting", check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "is busy" in done.stderr
+
+
+def created(service):
+    return ask(f"{service.url}/operators", {"name": "Анна"}).status == 201
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory):
+    """A service, and the folder of its database."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    service = served(f"sqlite:///{folder}/db.sqlite3")
+    yield service, folder
+    service.kill()
+
+
+def test_a_lock_of_another_program_is_a_503_and_reading_goes_on(on_sqlite):
+    service, folder = on_sqlite
+    with closing(sqlite3.connect(folder / "db.sqlite3", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        answer = ask(f"{service.url}/operators", {"name": "Анна"})
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "busy", "1")
+        assert answer.seconds < 6
+        assert ask(f"{service.url}/operators").status == 200
+    assert created(service)
+
+
+def test_a_file_that_is_away_or_broken_is_a_503_and_is_not_begun_anew(on_sqlite):
+    service, folder = on_sqlite
+    assert created(service)
+    before = count(service)
+    file = folder / "db.sqlite3"
+    file.rename(folder / "elsewhere")
+    assert_everybody_is_told(service)
+    assert not file.exists()
+    file.write_bytes(b"no database" * 1000)
+    assert_everybody_is_told(service)
+    (folder / "elsewhere").rename(file)
+    assert works(service)
+    assert count(service) == before
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with little room, where we may make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() or not mounted("-t", "tmpfs", "-o", "size=3m", "tmpfs", folder):
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def mounted(*options):
+    return subprocess.run(["mount", *options], check=False, capture_output=True).returncode == 0
+
+
+def test_a_disk_that_is_full_or_read_only_is_a_503_and_loses_nothing(small_disk):
+    service = served(f"sqlite:///{small_disk}/db.sqlite3")
+    try:
+        assert created(service)
+        fill(small_disk / "filler")
+        kept = 1
+        while (answer := ask(f"{service.url}/operators", {"name": "А" * 100})).status == 201:
+            kept += 1
+        assert (answer.status, answer.code) == (503, "database_unavailable")
+        (small_disk / "filler").unlink()
+        assert created(service)
+        assert count(service) == kept + 1
+
+        # Refused while a file is open for writing, as when the clock ticks.
+        until(lambda: mounted("-o", "remount,ro", small_disk), seconds=10)
+        answer = ask(f"{service.url}/operators", {"name": "Анна"})
+        assert (answer.status, answer.code) == (503, "database_unavailable")
+        assert mounted("-o", "remount,rw", small_disk)
+        assert created(service)
+        assert count(service) == kept + 2
+    finally:
+        service.kill()
+
+
+def fill(file):
+    try:
+        with file.open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+    except OSError:
+        return
+
+
+def count(service):
+    return json.loads(ask(f"{service.url}/operators").text)["count"]
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+def from_sqlite(kind, text, name):
+    cause = kind(text)
+    cause.sqlite_errorname = name
+    return caused(OperationalError(text), cause)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (caused(OperationalError(), psycopg.errors.LockNotAvailable()), "busy"),
+        (caused(OperationalError(), psycopg.errors.QueryCanceled()), "busy"),
+        (caused(OperationalError(), psycopg.errors.DeadlockDetected()), "busy"),
+        (caused(OperationalError(), psycopg.OperationalError()), "database_unavailable"),
+        (caused(OperationalError(), psycopg.errors.AdminShutdown()), "database_unavailable"),
+        (caused(OperationalError(), psycopg.errors.DiskFull()), "database_unavailable"),
+        (InterfaceError("connection already closed"), "database_unavailable"),
+        (
+            caused(DjangoInternalError(), psycopg.errors.ReadOnlySqlTransaction()),
+            "database_unavailable",
+        ),
+        (caused(ProgrammingError(), psycopg.errors.UndefinedTable()), "database_unavailable"),
+        (caused(ProgrammingError(), psycopg.errors.SyntaxError()), None),
+        (caused(DjangoInternalError(), psycopg.errors.InFailedSqlTransaction()), None),
+        (from_sqlite(sqlite3.OperationalError, "locked", "SQLITE_BUSY_SNAPSHOT"), "busy"),
+        (from_sqlite(sqlite3.OperationalError, "full", "SQLITE_FULL"), "database_unavailable"),
+        (from_sqlite(sqlite3.DatabaseError, "broken", "SQLITE_CORRUPT"), "database_unavailable"),
+        (
+            from_sqlite(sqlite3.OperationalError, "no such table: a", "SQLITE_ERROR"),
+            "database_unavailable",
+        ),
+        (from_sqlite(sqlite3.OperationalError, "near SELECT: syntax", "SQLITE_ERROR"), None),
+        (from_sqlite(sqlite3.IntegrityError, "UNIQUE", "SQLITE_CONSTRAINT_UNIQUE"), None),
+        (Error(), None),
+        (ValueError(), None),
+        (UnreadablePostError("the client is too slow"), "request_timeout"),
+    ],
+)
+def test_what_an_error_means(error, code):
+    assert getattr(fault_of(error), "default_code", None) == code
+
+
+class Broken:
+    """A middleware that asks a database which is away."""
+
+    def __init__(self, get_response):
+        pass
+
+    def __call__(self, request):
+        raise OperationalError("gone, with password=secret")
+
+
+@pytest.mark.parametrize("path", ["/operators", "/", "/admin/", "/nowhere"])
+def test_an_error_in_a_middleware_is_a_503_too(client, settings, path, caplog):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.Broken"]
+    client.raise_request_exception = False
+    response = client.get(path)
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response["Content-Type"].startswith("text/html" if "admin" in path else "application/")
+    assert "secret" not in response.content.decode()
+    (line,) = [each for each in caplog.records if each.name == "django.request"]
+    assert line.exc_info is None
+
+
+def test_a_command_says_in_one_line_that_the_database_is_away(tmp_path):
+    service = Service("postgresql://crm@127.0.0.1:1/crm")
+    done = service.manage("tick", check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "127.0.0.1:1" in done.stderr

@@ -1,0 +1,52 @@
+"""Limits hold over all workers of the running service together, however many ask at once."""
+
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import psutil
+import pytest
+
+from crm_project.testing.service import Service
+from crm_project.testing.threads import at_once
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(
+        f"sqlite:///{tmp_path}/db.sqlite3",
+        CRM_REQUESTS_PER_MINUTE_ADDRESS="200",
+        CRM_COUNTERS_FILE=f"{tmp_path}/counters.sqlite3",
+    )
+    service.manage("migrate", "--verbosity=0")
+    service.start()
+    yield service
+    service.kill()
+
+
+def ask(url):
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error
+
+
+def workers_that_count(service):
+    children = psutil.Process(service.process.pid).children()
+    opened = [{file.path.rpartition("/")[2] for file in each.open_files()} for each in children]
+    return sum("counters.sqlite3" in each for each in opened)
+
+
+def test_two_workers_answer_no_more_than_one_would(service):
+    results, errors = at_once([lambda: ask(f"{service.url}/operators")] * 300, 16)
+    assert errors == []
+    assert workers_that_count(service) == 2
+    statuses = Counter(each.status for each in results)
+    assert statuses == {200: 200, 429: 100}
+    left = [int(each.headers["RateLimit-Remaining"]) for each in results if each.status == 200]
+    assert sorted(left) == list(range(200))
+    refused = [each for each in results if each.status == 429]
+    assert all(1 <= int(each.headers["Retry-After"]) <= 60 for each in refused)
+    assert ask(f"{service.url}/health").status == 200
