@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Backs up while the service is written to, drops the database, restores it and counts.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 DATABASE=$(free_port) NODE=$(free_port)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Two nodes behind nginx, PgBouncer and PostgreSQL; each of them is killed or restarted under load.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 DATABASE=$(free_port) BOUNCER=$(free_port) FRONT=$(free_port) PLAIN=$(free_port)

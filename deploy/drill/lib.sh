@@ -231,7 +231,7 @@ nginx_start() { # PORT-OF-A-NODE...
     -keyout "$WORK/privkey.pem" -out "$WORK/fullchain.pem" 2>/dev/null
   nginx_write "$@"
   launch nginx nginx -c "$WORK/nginx.conf"
-  until_so 10 "nginx does not answer" curl -fsS --cacert "$WORK/fullchain.pem" \
+  until_so 10 "nginx does not answer" curl -sS --cacert "$WORK/fullchain.pem" \
     --connect-to "::127.0.0.1:$FRONT" "https://$HOST_NAME/health"
 }
 

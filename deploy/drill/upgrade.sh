@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # upgrade.sh FROM_REV: two nodes of an older version are upgraded to this one under load. First the
 # migrations, which the old nodes must survive, then one node after the other.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 FROM=${1:?usage: upgrade.sh FROM_REV}
