@@ -68,14 +68,14 @@ def answer_once(
         return Answer(row.status, row.body, replayed=True)
     answer = work()
     IdempotencyKey.objects.filter(pk=row.pk).update(status=answer.status, body=answer.body)
-    _prune(expired_before, most=PRUNED_AT_ONCE)
+    _prune(expired_before)
     return answer
 
 
 def forget_expired(now: datetime) -> None:
     """Delete all expired keys, in parts, save those that somebody is taking at this moment."""
     expired_before = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
-    while _prune(expired_before, most=FORGOTTEN_AT_ONCE):
+    while _prune(expired_before, FORGOTTEN_AT_ONCE):
         pass
 
 
@@ -112,7 +112,7 @@ def _claim(mine: IdempotencyKey, expired_before: datetime) -> IdempotencyKey:
 
 
 @transaction.atomic
-def _prune(expired_before: datetime, *, most: int) -> int:
+def _prune(expired_before: datetime, most: int = PRUNED_AT_ONCE) -> int:
     """Take so many of the oldest expired keys away, save those that somebody is taking at this
     moment; return how many it were.
     """

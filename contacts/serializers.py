@@ -25,7 +25,7 @@ from crm_project.api.filters import LARGEST_ID
 from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
 from crm_project.errors import invalid
 from leads.models import Lead
-from leads.serializers import ExternalIdField, LeadSerializer
+from leads.serializers import ExternalIdField, KeptLeadSerializer, LeadSerializer
 from leads.services import Profile
 from sources.models import Source
 
@@ -281,14 +281,14 @@ class HistorySerializer(serializers.Serializer):
     results = DecisionRecordSerializer(many=True)
 
 
-class LeadDetailSerializer(LeadSerializer):
+class LeadDetailSerializer(KeptLeadSerializer):
     contacts = serializers.SerializerMethodField()
     contacts_next = serializers.SerializerMethodField(
         help_text=f"Where the contacts go on, if there are more than {LEAD_CONTACTS}; else null."
     )
 
-    class Meta(LeadSerializer.Meta):
-        fields = [*LeadSerializer.Meta.fields, "contacts", "contacts_next"]
+    class Meta(KeptLeadSerializer.Meta):
+        fields = [*KeptLeadSerializer.Meta.fields, "contacts", "contacts_next"]
 
     def to_representation(self, instance: Lead) -> dict[str, Any]:
         request = self.context["request"]

@@ -134,6 +134,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # power cut as well. See docs/decisions/0003-sqlite-durability.md. What is deleted is written
     # over, which some builds of SQLite do by themselves: a person's data must not stay in the file.
     DATABASES["default"]["ENGINE"] = "crm_project.sqlite3"
+    # As it is by itself with Django's own engine, by whose name pytest-django goes.
+    DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": SQLITE_BUSY_SECONDS,

@@ -25,6 +25,16 @@ class ExternalIdField(NotBlankTextField):
 
 
 class LeadSerializer(ModelSerializer):
+    """A lead as whoever has just written is."""
+
+    class Meta:
+        model = Lead
+        fields = ["id", "external_id", "name", "phone", "email", "created_at"]
+
+
+class KeptLeadSerializer(LeadSerializer):
+    """A lead as it is found later."""
+
     erased_at = MomentField(
         read_only=True,
         allow_null=True,
@@ -32,6 +42,5 @@ class LeadSerializer(ModelSerializer):
         " personal data were erased; else null.",
     )
 
-    class Meta:
-        model = Lead
-        fields = ["id", "external_id", "name", "phone", "email", "created_at", "erased_at"]
+    class Meta(LeadSerializer.Meta):
+        fields = [*LeadSerializer.Meta.fields, "erased_at"]

@@ -7,7 +7,7 @@ from contacts.serializers import LeadDetailSerializer
 from crm_project.api.pagination import CursorPages
 from leads.filters import LeadFilter
 from leads.models import Lead
-from leads.serializers import LeadSerializer
+from leads.serializers import KeptLeadSerializer
 
 
 class LeadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
@@ -27,4 +27,4 @@ class LeadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         return lead.merged_into or lead
 
     def get_serializer_class(self) -> type[BaseSerializer]:
-        return LeadSerializer if self.action == "list" else LeadDetailSerializer
+        return KeptLeadSerializer if self.action == "list" else LeadDetailSerializer

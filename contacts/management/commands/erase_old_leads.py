@@ -35,9 +35,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--batch",
             type=int,
-            default=200,
+            default=100,
             metavar="N",
-            help=f"so many leads in a transaction, 1 to {MOST_IN_BATCH}; 200 unless told",
+            help=f"so many leads in a transaction, 1 to {MOST_IN_BATCH}; 100 unless told",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
