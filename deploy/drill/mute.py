@@ -1,4 +1,4 @@
-"""A node that dies over every request: it takes it in whole, notes it, and closes. `mute.py PORT FILE`."""
+"""A node that dies over every request: takes it in whole, notes it, closes. `mute.py PORT FILE`."""
 
 import socket
 import sys
