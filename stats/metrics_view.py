@@ -10,6 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from access.permissions import FiguresPermission
+from operators.models import Operator
 from stats.metrics import Everything
 
 
@@ -19,6 +21,8 @@ class MetricsView(APIView):
     """
 
     http_method_names = ["get", "head"]
+    permission_classes = [FiguresPermission]
+    queryset = Operator.objects.none()
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
