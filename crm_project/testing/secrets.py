@@ -71,7 +71,7 @@ class Watch:
         text = "\n".join(dict.fromkeys(PASSING.sub("", line) for line in lines))
         found = []
         for secret in self.secrets:
-            for form in {secret, json.dumps(secret)[1:-1], quote(secret)}:
+            for form in {secret, json.dumps(secret)[1:-1], quote(secret, errors="replace")}:
                 if (place := text.find(form)) >= 0:
                     begin, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
                     found.append((secret, text[begin : end if end > 0 else None]))

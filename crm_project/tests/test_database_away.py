@@ -280,7 +280,7 @@ def test_an_error_in_a_middleware_is_a_503_too(client, settings, path, caplog):
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response["Content-Type"].startswith("text/html" if "admin" in path else "application/")
     assert "secret" not in response.content.decode()
-    (line,) = [each for each in caplog.records if each.name == "django.request"]
+    (line,) = [each for each in caplog.records if each.name == "crm_project.faults"]
     assert line.exc_info is None
 
 

@@ -3,7 +3,6 @@
 import json
 import logging
 import logging.config
-import sys
 from io import StringIO
 
 import psycopg
@@ -13,6 +12,7 @@ from django.core.exceptions import DisallowedHost
 from django.db import IntegrityError, connection
 from django.test import Client
 
+from access.tests.keys import make_key
 from contacts.tests.factories import ContactFactory
 from crm_project.logs import JsonFormatter, PlainFormatter, configuration, note, serving
 from crm_project.repeating import Repeating
@@ -134,16 +134,10 @@ def test_nobody_is_looked_up_for_the_log(client, admin_user, of_requests):
     assert (of_requests()[-1]["queries"], "user" in of_requests()[-1]) == (0, False)
 
 
-def test_a_key_is_told_by_its_prefix(client, of_requests, monkeypatch):
-    key = type("Key", (), {"prefix": "k1", "pk": 7, "name": "Форма"})
-
-    def with_key(self, request):
-        request.api_key = key
-        return self.get_response(request)
-
-    monkeypatch.setattr("crm_project.middleware.NoNullMiddleware.__call__", with_key)
-    Client().get("/operators")
-    assert of_requests()[0]["key"] == "k1"
+def test_a_key_is_told_by_its_prefix(client, of_requests):
+    key, text = make_key("read")
+    client.get("/operators", headers={"authorization": f"Bearer {text}"})
+    assert of_requests()[0]["key"] == key.prefix
 
 
 def test_a_contact_tells_its_source_and_what_became_of_it(client, of_requests):
@@ -376,7 +370,6 @@ class TestConfiguration:
         assert handler["console"]["stream"] == "ext://sys.stdout"
         # What a command prints is not mixed with lines.
         assert project.LOGGING["handlers"]["console"]["stream"] == "ext://sys.stderr"
-        assert "gunicorn" not in sys.modules
 
 
 def test_a_suspicious_request_has_frames_but_no_text():

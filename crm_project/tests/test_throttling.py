@@ -24,7 +24,7 @@ def clock(settings):
         yield clock
 
 
-def statuses(client, times, path="/operators", **extra):
+def statuses(client, times, path="/docs", **extra):
     return [client.get(path, **extra).status_code for _ in range(times)]
 
 
@@ -83,7 +83,7 @@ def test_each_address_is_counted_by_itself(client):
 def test_who_makes_up_addresses_gains_nothing(client, settings):
     settings.PROXIES = 1
     made_up = [
-        client.get("/operators", headers={"x-forwarded-for": f"198.51.100.{each}, 203.0.113.9"})
+        client.get("/docs", headers={"x-forwarded-for": f"198.51.100.{each}, 203.0.113.9"})
         for each in range(4)
     ]
     assert [each.status_code for each in made_up] == [200, 200, 200, 429]
@@ -136,10 +136,12 @@ def test_where_nothing_can_be_counted_everything_is_answered(client, settings, t
     (tmp_path / "file").touch()
     settings.COUNTERS_FILE = tmp_path / "file" / "counters.sqlite3"
     assert statuses(client, 9) == [200] * 9
-    assert len(caplog.records) == 1
+    assert [each.name for each in caplog.records].count("crm_project.counters") == 1
 
 
-@pytest.mark.parametrize(("language", "words"), [("ru", "К началу"), ("en", "Too many requests")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("ru", "Попробовать ещё раз"), ("en", "Too many requests")]
+)
 def test_a_page_for_people_says_it_readably(client, language, words):
     statuses(client, 3, "/admin/login/")
     answer = client.get("/admin/", headers={"accept-language": language})
@@ -154,8 +156,9 @@ def test_openapi_tells_of_it_for_every_operation(client, settings):
     operations = [each for methods in schema["paths"].values() for each in methods.values()]
     for operation in operations:
         headers = operation["responses"]["429"]["headers"]
-        assert set(headers) == {*COUNTED_HEADERS, "Retry-After"}
-        assert all(each["schema"] == {"type": "integer"} for each in headers.values())
+        assert set(headers) >= {*COUNTED_HEADERS, "Retry-After"}
+        counted = [headers[name]["schema"] for name in COUNTED_HEADERS]
+        assert counted == [{"type": "integer"}] * 3
         assert "Retry-After" in operation["responses"]["503"]["headers"]
     answered = schema["paths"]["/stats"]["get"]["responses"]["200"]
-    assert set(answered["headers"]) == set(COUNTED_HEADERS)
+    assert set(answered["headers"]) >= set(COUNTED_HEADERS)
