@@ -56,6 +56,7 @@ def ever_above_the_limit(server):
 def test_nothing_breaks_and_nothing_is_lost(server):
     report, verdict = storm_on(server, SECONDS)
     assert report.faults == []
+    assert report.share_of_busy < 0.02
     assert "deadlock" not in (server.folder / "log").read_text(errors="replace")
     assert verdict.returncode == 0, verdict.stdout
     assert [ids for ids in report.keyed.values() if len(ids) > 1] == []

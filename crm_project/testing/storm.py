@@ -34,6 +34,12 @@ class Report:
         for key, ids in other.keyed.items():
             self.keyed[key] |= ids
 
+    @property
+    def share_of_busy(self) -> float:
+        """Of all answers, how many were a 503, from 0 to 1."""
+        busy = sum(count for (_, status), count in self.answers.items() if status == 503)
+        return busy / self.answers.total()
+
     def show(self) -> None:
         """Print how many answers of each kind and status there were."""
         for (name, status), count in sorted(self.answers.items()):
@@ -77,7 +83,8 @@ class Client:
         answer = self.connection.getresponse()
         content = answer.read()
         self.report.answers[name, answer.status] += 1
-        if answer.status >= 500:
+        # 503: it was in somebody's way for longer than the service lets anybody wait.
+        if answer.status >= 500 and answer.status != 503:
             self.report.faults.append(f"{name} {answer.status} {content[:300]!r}")
         return answer.status, json.loads(content) if content else None
 
