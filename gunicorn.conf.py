@@ -46,6 +46,8 @@ worker_connections = 512
 keepalive = 5
 # The kernel's own way to send a file would let a client take as long as it likes.
 sendfile = False
+# Of a client or a proxy on this machine, gunicorn would believe headers that move the addresses.
+forwarder_headers = ""
 graceful_timeout = 30
 control_socket_disable = True
 loglevel = "warning"

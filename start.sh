@@ -57,4 +57,9 @@ ensure_venv
 install_requirements requirements.txt
 
 "$VENV/bin/python" manage.py prepare --listen "$HOST:$PORT" $demo
+case "$(setting CRM_PRODUCTION false)" in
+  [Tt]rue | 1 | yes | on)
+    echo "Слушает $HOST:$PORT; снаружи — через ваш прокси / Listening on $HOST:$PORT; from outside, through your proxy" >&2
+    ;;
+esac
 exec "$VENV/bin/gunicorn" crm_project.wsgi

@@ -36,7 +36,7 @@ class ApiKeyAdmin(AuditedAdmin, ToldAdmin, ModelAdmin):
     """Made, looked at and revoked, never changed or deleted: the history tells keys by name."""
 
     form = ApiKeyForm
-    list_display = ["name", "begins", "scope_label", "where", "state_label", "used", "made"]
+    list_display = ["name", "begins", "scope_label", "where", "state_label", "used", "ends"]
     list_filter = ["scope", StateFilter]
     search_fields = ["name", "prefix"]
     autocomplete_fields = ["sources"]
@@ -74,9 +74,9 @@ class ApiKeyAdmin(AuditedAdmin, ToldAdmin, ModelAdmin):
     def used(self, key: ApiKey) -> str:
         return short(key.last_used_at)
 
-    @admin.display(description=gettext_lazy("created"), ordering="created_at")
-    def made(self, key: ApiKey) -> str:
-        return short(key.created_at)
+    @admin.display(description=gettext_lazy("valid until"), ordering="expires_at")
+    def ends(self, key: ApiKey) -> str:
+        return short(key.expires_at)
 
     @admin.display(description=gettext_lazy("sources"))
     def where(self, key: ApiKey) -> str:

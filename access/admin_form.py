@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 
 from access.models import ApiKey
 from access.services import is_taken, sources_wanted
@@ -18,6 +18,16 @@ State = ApiKey.State
 
 
 class ApiKeyForm(forms.ModelForm):
+    scope = forms.ChoiceField(
+        label=_("Rights"),
+        initial=ApiKey.Scope.INTAKE,
+        choices=[
+            ("intake", _("Intake (intake): only creates contacts in its sources, reads nothing")),
+            ("read", _("Reading (read): sees everything, names and phones too; changes nothing")),
+            ("manage", _("Everything (manage): whatever a team lead may do")),
+        ],
+        widget=UnfoldAdminRadioSelectWidget,
+    )
     valid_for = forms.TypedChoiceField(
         label=_("Valid for"),
         coerce=int,
@@ -29,7 +39,7 @@ class ApiKeyForm(forms.ModelForm):
             ("0", _("always, until it is revoked")),
         ],
         widget=UnfoldAdminSelectWidget,
-        help_text=_("Another date can be set by the command `manage.py api_key create`."),
+        help_text=_("Another date can be set by the command manage.py api_key create."),
     )
 
     def clean_name(self) -> str:

@@ -40,10 +40,6 @@ class ApiKey(models.Model):
         max_length=10,
         choices=Scope,
         default=Scope.READ,
-        help_text=_(
-            "Reading: everything, and changes nothing. Intake: creates contacts in its sources and"
-            " sees nothing. Everything: as a team lead."
-        ),
     )
     sources = models.ManyToManyField(
         Source,

@@ -106,11 +106,11 @@ class ContactAdmin(
     ) -> tuple[QuerySet[Contact], bool]:
         return search(queryset, search_term), False
 
-    def lines(self, obj: Contact, limit: int) -> list[Line]:
+    def lines(self, request: HttpRequest, obj: Contact, limit: int) -> list[Line]:
         """What became of it, newest first: its decisions too, not only who changed it."""
         return [
             Line(event.when, who(event.actor_type, event.actor_name), event.title, [event.text])
-            for event in reversed(timeline(obj)[-limit:])
+            for event in reversed(timeline(obj, why=not is_only_operator(request.user))[-limit:])
         ]
 
     def get_urls(self) -> list[URLPattern]:
@@ -122,6 +122,7 @@ class ContactAdmin(
                 contact,
                 may_act=self.has_act_permission(request),
                 may_hand_over=self.has_hand_over_permission(request),
+                why=not is_only_operator(request.user),
             )
         return super().render_change_form(request, context, *args, **kw)
 

@@ -51,15 +51,17 @@ def urls(model_admin: Any) -> list[URLPattern]:
     ]
 
 
-def around(contact: Contact, *, may_act: bool, may_hand_over: bool) -> dict[str, Any]:
-    """What the page shows beside the fields."""
+def around(contact: Contact, *, may_act: bool, may_hand_over: bool, why: bool) -> dict[str, Any]:
+    """What the page shows beside the fields; `why`: as for `timeline`."""
     # Of a lead whose data are erased all contacts are closed, for good.
     may_act = may_act and not contact.lead.erased_at
     possible = POSSIBLE[Contact.Status(contact.status)] if may_act else []
     if contact.operator_id is None:
         possible = [name for name in possible if name != "take"]
     return {
-        "events": [(event, who(event.actor_type, event.actor_name)) for event in timeline(contact)],
+        "events": [
+            (event, who(event.actor_type, event.actor_name)) for event in timeline(contact, why=why)
+        ],
         "acts": [(name, LABELS[name]) for name in possible],
         "may_hand_over": may_hand_over and contact.is_open,
         "cause": _cause(contact),

@@ -155,6 +155,8 @@ class CreatedContactSerializer(DistributedContactSerializer):
         shown = LeadSerializer(contact.lead).data
         if inquiry := self.context.get("only_given"):
             shown |= {"external_id": inquiry.external_id, **asdict(inquiry.profile)}
+            # Nor since when anybody else has known this lead.
+            shown["created_at"] = self.fields["created_at"].to_representation(contact.created_at)
         return shown
 
 
@@ -166,7 +168,8 @@ class ReassignedContactSerializer(DistributedContactSerializer):
 
     def get_distribution_info(self, contact: Contact) -> str:
         reassignment: Reassignment = self.context["reassignment"]
-        return explain(contact, reassignment.decision, moved=reassignment.moved)
+        why = self.context.get("knows_operators", True)
+        return explain(contact, reassignment.decision, moved=reassignment.moved, why=why)
 
     def get_reassigned(self, contact: Contact) -> bool:
         reassignment: Reassignment = self.context["reassignment"]

@@ -26,21 +26,21 @@ class Event:
     waits: bool = False
 
 
-def timeline(contact: Contact) -> list[Event]:
-    """Oldest first, of each sort the newest so many."""
+def timeline(contact: Contact, *, why: bool = True) -> list[Event]:
+    """Oldest first, of each sort the newest so many; not `why`: as for `wording.explain`."""
     decisions = contact.decisions.order_by("-pk")[:MOST_EVENTS]
-    events = [_decided(each) for each in decisions]
+    events = [_decided(each, why=why) for each in decisions]
     changes = changes_of(contact)[:MOST_EVENTS]
     events += [_moved(each) for each in changes if "status" in each.fields]
     return sorted(events, key=lambda event: event.when)
 
 
-def _decided(record: DecisionRecord) -> Event:
+def _decided(record: DecisionRecord, *, why: bool) -> Event:
     return Event(
         when=record.created_at,
         kind=record.kind,
         title=record.get_kind_display(),
-        text=tell(record),
+        text=tell(record, why=why),
         actor_type=record.actor_type,
         actor_name=record.actor_name,
         waits=record.operator_id is None,

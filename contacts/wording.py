@@ -20,37 +20,47 @@ from contacts.staffing import Release
 from contacts.waiting import Cause, causes
 
 
-def explain(contact: Contact, decision: Decision, *, moved: bool = True) -> str:
-    """Who has the contact now, and why; not `moved`: the operator is the one it had before."""
-    return _sentence(contact.operator.name if contact.operator else None, decision, moved=moved)
+def explain(contact: Contact, decision: Decision, *, moved: bool = True, why: bool = True) -> str:
+    """Who has the contact now, and why; not `moved`: the operator is the one it had before.
+
+    Not `why`: for who may not know how busy others are, and at what weight.
+    """
+    name = contact.operator.name if contact.operator else None
+    return _sentence(name, decision, moved=moved, why=why)
 
 
-def tell(record: DecisionRecord) -> str:
+def tell(record: DecisionRecord, *, why: bool = True) -> str:
     """The same of a decision of former times, and who was passed over."""
     decision = decision_of(record)
     moved = record.operator_id != record.previous_operator_id
     if record.kind == Kind.TIMEOUT:
-        parts = [_timed_out(decision, often_enough=not decision.skipped)]
+        parts = [_timed_out(decision, often_enough=not decision.skipped, why=why)]
     else:
-        parts = [_sentence(record.operator_name or None, decision, moved=moved)]
+        parts = [_sentence(record.operator_name or None, decision, moved=moved, why=why)]
     if record.forced:
         parts.append(_("Above the limit, by force."))
-    if decision.chosen and decision.skipped:
+    if why and decision.chosen and decision.skipped:
         passed = "; ".join(passed_over(each) for each in decision.skipped)
         parts.append(_("Passed over: %(them)s.") % {"them": passed})
     return " ".join(parts)
 
 
-def _sentence(name: str | None, decision: Decision, *, moved: bool) -> str:
+def _sentence(name: str | None, decision: Decision, *, moved: bool, why: bool) -> str:
     """`name` is that of the operator who has the contact from then on; None: nobody."""
     if decision.strategy is None and not moved:
         return _("Stays with %(name)s, who has it already.") % {"name": name}
     if decision.strategy is None:
         return _("Handed to %(name)s by choice of a person.") % {"name": name}
     if decision.chosen:
-        return _assigned(decision, decision.chosen)
+        return _assigned(decision, decision.chosen, why=why)
     if decision.candidates:
         return _("The contact waits its turn: older ones are being handed out first.")
+    if not why:
+        return (
+            _("Stays with %(name)s: nobody else is available.") % {"name": name}
+            if name
+            else _("Nobody is available, the contact waits.")
+        )
     reasons = "; ".join(passed_over(each) for each in decision.skipped) or _(
         "nobody is assigned to the source"
     )
@@ -64,18 +74,18 @@ def _sentence(name: str | None, decision: Decision, *, moved: bool) -> str:
 def explain_timeout(contact: Contact, decision: Decision) -> str:
     """What became of a contact that was not taken in time."""
     often = contact.handovers >= contact.source.response_handovers
-    return _timed_out(decision, often_enough=often)
+    return _timed_out(decision, often_enough=often, why=True)
 
 
-def _timed_out(decision: Decision, *, often_enough: bool) -> str:
+def _timed_out(decision: Decision, *, often_enough: bool, why: bool) -> str:
     if decision.chosen:
         late = _("It was not taken in time.")
-        return f"{late} {_assigned(decision, decision.chosen)}"
+        return f"{late} {_assigned(decision, decision.chosen, why=why)}"
     if often_enough:
         return _("It was not taken in time and handed on often enough: marked for the team lead.")
     reasons = "; ".join(passed_over(each) for each in decision.skipped)
     text = _("It was not taken in time and nobody else is available: marked for the team lead.")
-    return f"{text} ({reasons})" if reasons else text
+    return f"{text} ({reasons})" if reasons and why else text
 
 
 def strategy_name(strategy: str) -> str:
@@ -88,10 +98,12 @@ def strategy_name(strategy: str) -> str:
     return names.get(strategy, strategy)
 
 
-def _assigned(decision: Decision, chosen: Candidate) -> str:
+def _assigned(decision: Decision, chosen: Candidate, *, why: bool) -> str:
     """One sentence per strategy; of a strategy that has none here, who it is."""
     count = len(decision.candidates)
-    if decision.strategy == STICKY:
+    if not why:
+        text = _("Assigned to %(name)s.")
+    elif decision.strategy == STICKY:
         text = _("Assigned to %(name)s, who had the lead's latest contact.")
     elif count == 1:
         text = _("Assigned to %(name)s: the only one available.")

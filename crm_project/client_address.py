@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 NETWORK_BITS = 64
 
 
-def client_address(request: HttpRequest) -> str:
+def client_address(request: HttpRequest, *, network_bits: int = NETWORK_BITS) -> str:
     """The client's IPv4 address or IPv6 network; "unix" for a socket that has no address.
 
     Behind `PROXIES` proxies, each of which adds whom it was asked by at the end of
@@ -23,12 +23,12 @@ def client_address(request: HttpRequest) -> str:
     peer = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     if 0 < settings.PROXIES <= len(forwarded):
-        named = _parsed(forwarded[-settings.PROXIES])
+        named = _parsed(forwarded[-settings.PROXIES], network_bits)
         if named:
             return named
     if settings.PROXIES:
         _warn()
-    return _parsed(peer) or "unix"
+    return _parsed(peer, network_bits) or "unix"
 
 
 @cache  # Once is enough.
@@ -39,7 +39,7 @@ def _warn() -> None:
     )
 
 
-def _parsed(text: str) -> str | None:
+def _parsed(text: str, network_bits: int) -> str | None:
     """None for what is no address."""
     try:
         address = ipaddress.ip_address(text.strip())
@@ -50,4 +50,4 @@ def _parsed(text: str) -> str | None:
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     # Without the name of an interface, which an address may carry behind a "%".
-    return str(ipaddress.IPv6Network((int(address), NETWORK_BITS), strict=False))
+    return str(ipaddress.IPv6Network((int(address), network_bits), strict=False))

@@ -118,7 +118,7 @@ class Counters:
         return self._files.setdefault(os.getpid(), _File(self._path))
 
     def _key(self, name: str) -> bytes:
-        return hmac.digest(self._secret, name.encode(), "sha256")[:16]
+        return hmac.digest(self._secret, name.encode(errors="surrogatepass"), "sha256")[:16]
 
     def _count(self, name: str, limit: Limit) -> Standing | None:
         now, (events, seconds, slides) = time.time(), limit

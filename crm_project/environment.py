@@ -24,7 +24,12 @@ class Environment:
     """
 
     def __init__(self, dotenv: Path | str) -> None:
-        """Take in the file first, if there is one; what the environment has goes before it."""
+        """Take in the file first; what the environment has goes before it.
+
+        One that CRM_DOTENV names must be there.
+        """
+        if os.environ.get("CRM_DOTENV") and not os.path.exists(dotenv):
+            raise ImproperlyConfigured(f"CRM_DOTENV names {dotenv}, which is not there.")
         if os.path.isfile(dotenv):
             try:
                 environ.Env.read_env(dotenv)

@@ -161,5 +161,7 @@ def configuration(*, production: bool, level: str, stream: str) -> dict[str, Any
             "django.template": {"level": "WARNING"},
             # At the level that gunicorn has set.
             "gunicorn.error": console,
+            # That the answer to a HEAD had a body, which gunicorn does not send.
+            "gunicorn.http.wsgi": {"level": "ERROR"},
         },
     }

@@ -22,6 +22,9 @@ def error_response(status: int, code: str, detail: str) -> JsonResponse:
 
 
 def _is_page(request: HttpRequest) -> bool:
+    """Will a person look at it? The page at `/` is asked for by programs too."""
+    if request.path == "/":
+        return "text/html" in request.headers.get("Accept", "")
     return request.path.startswith("/admin/")
 
 

@@ -33,7 +33,8 @@ BYTES_PER_SECOND = 16 * 1024
 LINGER_SECONDS = 2.0
 PIECE = 64 * 1024
 
-CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r|$)", re.IGNORECASE)
+# Zeros in front, of which the parser takes any number, must not hide how long it is.
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,15})[ \t]*(?:\r|$)", re.IGNORECASE)
 EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 
 
@@ -121,10 +122,12 @@ class Worker(ThreadWorker):
         if not client.received:
             conn.timeout = time.monotonic() + ARRIVAL_SECONDS
         client.received += data
-        if not data or is_whole(client.received):
-            # Without its end too, if no more will come: the parser knows what to say.
+        if is_whole(client.received):
             self._forget(conn)
             self._give_thread(conn)
+        elif not data:
+            # Without its end, it is not what its client meant.
+            self._refuse(conn, 400)
         elif not client.invited and is_awaited(client.received):
             client.invited = True
             with suppress(OSError):
@@ -184,10 +187,13 @@ class Worker(ThreadWorker):
             if conn.sock.over or not conn.sock.received:
                 self._drop(conn)
                 continue
-            self._forget(conn)
-            with suppress(OSError):
-                socket.socket.send(conn.sock, refusal(408))
-            self._end(conn)
+            self._refuse(conn, 408)
+
+    def _refuse(self, conn: TConn, status: int) -> None:
+        self._forget(conn)
+        with suppress(OSError):
+            socket.socket.send(conn.sock, refusal(status))
+        self._end(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """When it stops, it takes whoever has come, then lets nobody come: a connection that waits

@@ -22,6 +22,10 @@ PER_NAME_AND_ADDRESS, PER_ADDRESS, PER_NAME = (
     Limit(events, 15 * 60, slides=False) for events in (5, 50, 100)
 )
 
+# The most of IPv6 that providers give one customer: 256 networks and more, each of which could
+# else try as often as an address.
+CUSTOMER_BITS = 48
+
 
 class SignInForm(AuthenticationForm):
     """The theme's, which looks at no password after too many wrong ones.
@@ -38,7 +42,7 @@ class SignInForm(AuthenticationForm):
         username, password = (self.cleaned_data.get(name) for name in ("username", "password"))
         if username is None or not password:
             return super().clean()
-        limits = limits_for(username, client_address(self.request))
+        limits = limits_for(username, client_address(self.request, network_bits=CUSTOMER_BITS))
         standings = counters().count(limits) or {}
         if wait := max((each.wait for each in standings.values()), default=0):
             self.wait = ceil(wait)

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='Who uses it, e.g. “Telegram bot”. The history tells it by this name.', max_length=100, verbose_name='title')),
                 ('prefix', models.CharField(editable=False, max_length=20, unique=True, verbose_name='beginning of the key')),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True, verbose_name='digest')),
-                ('scope', models.CharField(choices=[('read', 'reading'), ('intake', 'intake of contacts'), ('manage', 'everything')], default='read', help_text='Reading: everything, and changes nothing. Intake: creates contacts in its sources and sees nothing. Everything: as a team lead.', max_length=10, verbose_name='rights')),
+                ('scope', models.CharField(choices=[('read', 'reading'), ('intake', 'intake of contacts'), ('manage', 'everything')], default='read', max_length=10, verbose_name='rights')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='valid until')),
                 ('revoked_at', models.DateTimeField(editable=False, null=True, verbose_name='revoked')),
                 ('last_used_at', models.DateTimeField(editable=False, null=True, verbose_name='last use')),

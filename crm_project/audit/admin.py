@@ -45,13 +45,13 @@ class AuditedAdmin:
             return _("Yes") if value else _("No")
         return str(dict(self._field(name, "flatchoices") or []).get(value, value)) or "—"
 
-    def lines(self, obj: Model, limit: int) -> list[Line]:
+    def lines(self, request: HttpRequest, obj: Model, limit: int) -> list[Line]:
         """The newest changes of the object, in words."""
         return [self.line(change) for change in changes_of(obj)[:limit]]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         obj = context.get("original")
-        context["changes"] = self.lines(obj, ON_THE_PAGE) if obj else []
+        context["changes"] = self.lines(request, obj, ON_THE_PAGE) if obj else []
         return super().render_change_form(request, context, *args, **kw)
 
     def history_view(
@@ -62,7 +62,7 @@ class AuditedAdmin:
         if isinstance(response, TemplateResponse):
             response.template_name = "admin/audit/history.html"
             obj = response.context_data["object"]
-            response.context_data["changes"] = self.lines(obj, ON_ITS_OWN_PAGE)
+            response.context_data["changes"] = self.lines(request, obj, ON_ITS_OWN_PAGE)
         return response
 
     def line(self, change: Change) -> Line:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
 from access.models import ApiKey
@@ -50,7 +51,9 @@ class Command(BaseCommand):
             "--expires-in-days", type=int, metavar="N", help=f"1 to {MOST_DAYS} (never)"
         )
         expiry.add_argument(
-            "--expires-at", metavar="ISO", help="e.g. 2027-01-31T18:00:00+03:00 (never)"
+            "--expires-at",
+            metavar="ISO",
+            help="e.g. 2027-01-31T18:00:00+03:00 (never); without an offset in CRM_TIME_ZONE",
         )
         commands.add_parser("list", help="show all keys, the newest first, without their secrets")
         revoke = commands.add_parser("revoke", help="refuse a key from now on, for ever")
@@ -64,7 +67,8 @@ class Command(BaseCommand):
         if not 1 <= len(key.name) <= ApiKey._meta.get_field("name").max_length:
             raise CommandError("The name needs 1 to 100 characters.")
         try:
-            text = create_key(key, sources=sources_named(source), actor=ACTOR)
+            with override("en"):
+                text = create_key(key, sources=sources_named(source), actor=ACTOR)
         except ValidationError as error:
             raise CommandError(" ".join(str(each) for [each] in error.detail.values())) from error
         self.stderr.write(f"The key of “{key.name}”, recognised by {key.prefix}. It is kept")
@@ -75,10 +79,10 @@ class Command(BaseCommand):
         now = timezone.now()
         for key in ApiKey.objects.prefetch_related("sources"):
             scope = " ".join([key.scope, *(source.code for source in key.sources.all())])
-            used, until = moment(key.last_used_at), moment(key.expires_at)
+            used = moment(key.last_used_at) or "never"
             self.stdout.write(
                 f"{key.prefix}  {key.state(now):7}  {key.name}  [{scope}]"
-                f"  last used {used or 'never'}, until {until or 'revoked'}"
+                f"  last used {used}, {end_of(key)}"
             )
 
     def revoke(self, *, prefix: str, **options: Any) -> None:
@@ -105,6 +109,12 @@ def expiry_of(options: dict[str, Any]) -> datetime | None:
     if found is None:
         raise CommandError(f"--expires-at {text}: give a time like 2027-01-31T18:00:00+03:00.")
     return found if timezone.is_aware(found) else timezone.make_aware(found)
+
+
+def end_of(key: ApiKey) -> str:
+    if key.revoked_at:
+        return f"revoked {moment(key.revoked_at)}"
+    return f"until {moment(key.expires_at)}" if key.expires_at else "until it is revoked"
 
 
 def sources_named(codes: list[str]) -> list[Source]:

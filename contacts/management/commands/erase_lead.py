@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import override
 from rest_framework.exceptions import APIException
 
 from contacts.erasing import Outlook, erase_lead, outlooks
@@ -41,17 +42,20 @@ class Command(BaseCommand):
             self.stdout.write(f"Lead № {known.lead.pk} is erased already.")
             return
         self.stdout.write(_in_words(known))
+        if known.opened and not options["close"]:
+            raise CommandError("Nothing is erased while a contact is open: close it, or --close.")
         if options["dry_run"]:
             self.stdout.write("Nothing was erased.")
             return
         if not options["yes"]:
             self._ask()
         try:
-            done = erase_lead(lead.pk, close=options["close"], actor=Actor("command", "erase_lead"))
+            with override("en"):
+                actor = Actor("command", "erase_lead")
+                done = erase_lead(lead.pk, close=options["close"], actor=actor)
         except APIException as error:
-            hint = " Or use --close." if known.opened and not options["close"] else ""
-            raise CommandError(f"{error.detail}{hint}") from error
-        self.stdout.write(f"Erased, in {done.contacts} contacts too.")
+            raise CommandError(str(error.detail)) from error
+        self.stdout.write(f"Erased. Contacts that lost their messages: {done.contacts}.")
 
     @staticmethod
     def _ask() -> None:
@@ -62,7 +66,7 @@ class Command(BaseCommand):
 
 
 def _in_words(known: Outlook) -> str:
+    merged = f", leads merged into it: {len(known.merged)}" if known.merged else ""
     return (
-        f"Lead № {known.lead.pk}, {len(known.merged)} merged into it,"
-        f" {known.contacts} contacts, {known.opened} of them open."
+        f"Lead № {known.lead.pk}{merged}. Contacts: {known.contacts}, of them open: {known.opened}."
     )

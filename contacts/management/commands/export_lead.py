@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_lead(parser)
         parser.add_argument(
-            "--output", metavar="FILE", help="written anew, for its owner's eyes; else to stdout"
+            "--output", metavar="FILE", help="a new file, for its owner's eyes; else to stdout"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,8 +33,12 @@ class Command(BaseCommand):
             return
         try:
             self._write(options["output"], lead.pk)
+        except FileExistsError as error:
+            raise CommandError(
+                f"{options['output']} is there already: name another file, or delete it."
+            ) from error
         except OSError as error:
-            raise CommandError(f"Cannot write the file: {error}") from error
+            raise CommandError(f"Cannot write {options['output']}: {error.strerror}.") from error
         self.stdout.write(f"Written to {options['output']}.")
 
     @staticmethod
@@ -42,5 +46,6 @@ class Command(BaseCommand):
         def for_the_owner(name: str, flags: int) -> int:
             return os.open(name, flags, 0o600)
 
-        with open(path, "w", encoding="utf-8", opener=for_the_owner) as file:
+        # An old one might be for other eyes too.
+        with open(path, "x", encoding="utf-8", opener=for_the_owner) as file:
             file.writelines(as_json(lead_id))
