@@ -75,7 +75,7 @@ NO_SOURCE = _error(
     attr="source_code",
 )
 SOURCE_NOT_ALLOWED = _error(
-    "Another source than the key's",
+    "A source of others",
     403,
     "client_error",
     code="source_not_allowed",
