@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -40,3 +41,13 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
             "scheme": "bearer",
             "description": "An API key, `crm_…`, from the back office or `manage.py api_key`.",
         }
+
+
+class BackOfficeScheme(SessionScheme):
+    """drf-spectacular's own, which says nothing of how one gets the cookie."""
+
+    priority = 0
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        words = "Nothing to type: sign in at /admin/ in this browser."
+        return super().get_security_definition(auto_schema) | {"description": words}

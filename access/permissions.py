@@ -16,11 +16,17 @@ from rest_framework.permissions import SAFE_METHODS, DjangoModelPermissions
 from rest_framework.request import Request
 
 from access.models import ApiKey
+from crm_project.errors import CredentialNeeded
 
 AnyRequest = HttpRequest | Request
 Scope = ApiKey.Scope
 
 VIEW, ADD, CHANGE = (f"%(app_label)s.{right}_%(model_name)s" for right in ("view", "add", "change"))
+# What a key is told that asks for more.
+ONLY = {
+    Scope.READ: gettext_lazy("This key may only read."),
+    Scope.INTAKE: gettext_lazy("This key may only create contacts in its sources."),
+}
 # What it takes to see figures about everybody.
 FIGURES = ["operators.view_operator", "contacts.view_contact"]
 # Headers with which a proxy says that the request came from elsewhere.
@@ -37,10 +43,13 @@ class ApiPermission(DjangoModelPermissions):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.api_key:
-            return _key_may(request.api_key, request, view)
+            _refuse_beyond_scope(request.api_key, request, view)
+            return True
         if is_open(request):
             _refuse_if_from_elsewhere(request)
             return True
+        if not request.user.is_authenticated:
+            raise CredentialNeeded
         return request.user.is_staff and super().has_permission(request, view)
 
 
@@ -110,6 +119,12 @@ def came_from_here(request: AnyRequest) -> bool:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
         return False
+
+
+def _refuse_beyond_scope(key: ApiKey, request: Request, view: Any) -> None:
+    """Raise PermissionDenied, which names the scope, for what a key of it may not do."""
+    if not _key_may(key, request, view):
+        raise PermissionDenied(ONLY[key.scope])
 
 
 def _key_may(key: ApiKey, request: Request, view: Any) -> bool:

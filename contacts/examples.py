@@ -60,6 +60,37 @@ CREATED_CONTACT = OpenApiExample(
     status_codes=["201"],
 )
 
+
+def _error(name: str, status: int, kind: str, **error: str | None) -> OpenApiExample:
+    value = {"type": kind, "errors": [error]}
+    return OpenApiExample(name, value, response_only=True, status_codes=[str(status)])
+
+
+NO_SOURCE = _error(
+    "No such source",
+    400,
+    "validation_error",
+    code="does_not_exist",
+    detail="Такого источника нет.",
+    attr="source_code",
+)
+SOURCE_NOT_ALLOWED = _error(
+    "A source of others",
+    403,
+    "client_error",
+    code="source_not_allowed",
+    detail="Этот API-ключ не может создавать обращения в этом источнике.",
+    attr="source_code",
+)
+KEY_REUSED = _error(
+    "An Idempotency-Key that belongs to another body",
+    422,
+    "client_error",
+    code="idempotency_key_reused",
+    detail="Этот Idempotency-Key уже приходил с другим телом запроса. Возьмите новый.",
+    attr=None,
+)
+
 STATUS = OpenApiExample("Close", {"status": "closed"}, request_only=True)
 STATUS_SCHEMA = {
     "type": "object",

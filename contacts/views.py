@@ -57,7 +57,13 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         parameters=PARAMETERS,
         request=NewContactSerializer,
         responses={201: CreatedContactSerializer, 422: ErrorsSerializer},
-        examples=[examples.NEW_CONTACT, examples.CREATED_CONTACT],
+        examples=[
+            examples.NEW_CONTACT,
+            examples.CREATED_CONTACT,
+            examples.NO_SOURCE,
+            examples.SOURCE_NOT_ALLOWED,
+            examples.KEY_REUSED,
+        ],
     )
     @idempotent
     def create(self, request: Request) -> Response:
@@ -79,7 +85,7 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         parameters=PARAMETERS,
         request=BulkSerializer,
         responses={200: BulkResultsSerializer, 422: ErrorsSerializer},
-        examples=[EXAMPLE],
+        examples=[EXAMPLE, examples.KEY_REUSED],
     )
     @action(detail=False, methods=["post"])
     @idempotent

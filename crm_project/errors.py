@@ -2,7 +2,16 @@
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotAuthenticated, ValidationError
+
+
+class CredentialNeeded(NotAuthenticated):
+    """The request names nobody."""
+
+    default_detail = _(
+        "An API key is needed in the header Authorization: Bearer …, or a sign-in to the back"
+        " office."
+    )
 
 
 class Conflict(APIException):

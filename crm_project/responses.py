@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -29,8 +30,12 @@ def _is_page(request: HttpRequest) -> bool:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    # A foreign Host among them: what it asked for is not looked at.
-    return error_response(400, "bad_request", _("The request cannot be understood."))
+    # Of a foreign Host, what it asked for is not looked at, and its name is not repeated.
+    if isinstance(exception, DisallowedHost):
+        words = _("This name of the service is not allowed (CRM_ALLOWED_HOSTS).")
+    else:
+        words = _("The request cannot be understood.")
+    return error_response(400, "bad_request", words)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -280,7 +280,17 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Mini-CRM",
     "VERSION": "0.1.0",
-    "DESCRIPTION": "Distributes contacts from many sources among operators by weight and limit.",
+    "DESCRIPTION": (
+        "Distributes contacts from many sources among operators by weight and limit.\n\n"
+        "A program names itself by an API key, `Authorization: Bearer crm_…`, of one of three"
+        " scopes: `read` reads everything, `intake` creates contacts in its own sources and does"
+        " nothing else, `manage` may do everything. Requests are limited per minute and"
+        " credential: the headers `RateLimit-*` tell how many are left, a `429` tells with"
+        " `Retry-After` when to try again. Errors speak Russian, or English where"
+        " `Accept-Language` asks for it; their `code` is the same in both. With an"
+        " `Idempotency-Key`, a repeated creation of contacts gets its first answer again and"
+        " creates nothing. Every answer has an `X-Request-ID`, by which the log has the request."
+    ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

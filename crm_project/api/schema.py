@@ -3,14 +3,20 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import (
-    Direction,
-    OpenApiExample,
-    OpenApiParameter,
-    extend_schema_serializer,
-)
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 from drf_standardized_errors.openapi import AutoSchema as StandardizedErrorsSchema
-from rest_framework import serializers
+from drf_standardized_errors.openapi_utils import get_example_from_exception
+from rest_framework import exceptions, serializers
+
+from crm_project.errors import (
+    Busy,
+    Conflict,
+    CredentialNeeded,
+    DatabaseUnavailable,
+    RequestTimeout,
+    TooManyRequests,
+)
 
 
 class ErrorSerializer(serializers.Serializer):
@@ -19,54 +25,6 @@ class ErrorSerializer(serializers.Serializer):
     attr = serializers.CharField(allow_null=True, help_text="The field; null: the whole request.")
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A wrong value",
-            {
-                "type": "validation_error",
-                "errors": [
-                    {
-                        "code": "does_not_exist",
-                        "detail": "Нет такого источника.",
-                        "attr": "source_code",
-                    }
-                ],
-            },
-            status_codes=["400"],
-        ),
-        OpenApiExample(
-            "No such thing",
-            {
-                "type": "client_error",
-                "errors": [{"code": "not_found", "detail": "Не найдено.", "attr": None}],
-            },
-            status_codes=["404"],
-        ),
-        OpenApiExample(
-            "The present state forbids it",
-            {
-                "type": "client_error",
-                "errors": [{"code": "conflict", "detail": "Попробуйте ещё раз.", "attr": None}],
-            },
-            status_codes=["409"],
-        ),
-        OpenApiExample(
-            "An Idempotency-Key that belongs to another body",
-            {
-                "type": "client_error",
-                "errors": [
-                    {
-                        "code": "idempotency_key_reused",
-                        "detail": "Этот Idempotency-Key уже приходил с другим телом запроса.",
-                        "attr": None,
-                    }
-                ],
-            },
-            status_codes=["422"],
-        ),
-    ]
-)
 class ErrorsSerializer(serializers.Serializer):
     """The one shape of every error."""
 
@@ -74,6 +32,43 @@ class ErrorsSerializer(serializers.Serializer):
         choices=["validation_error", "client_error", "server_error"],
     )
     errors = ErrorSerializer(many=True)
+
+
+DESCRIPTIONS = {
+    "400": "A wrong value, or no JSON.",
+    "401": "The request names nobody, or its API key is not valid.",
+    "403": "Who asks may not do this.",
+    "404": "For who asks, it is not there.",
+    "405": "Another method than these.",
+    "408": "The body did not arrive in time.",
+    "409": "The present state forbids it.",
+    "411": "The body has no Content-Length.",
+    "413": "The body is too large.",
+    "415": "The body is of another type than JSON.",
+    "422": "The Idempotency-Key belongs to another body.",
+    "429": "Too many requests: try again after Retry-After.",
+    "503": "Busy, or without its database: try again after Retry-After.",
+}
+
+
+def _error_examples() -> list[OpenApiExample]:
+    """What any operation may answer, in the language of who reads; those of the library are of
+    texts and codes that we do not use.
+    """
+    errors = [
+        exceptions.AuthenticationFailed(_("There is no such API key."), "invalid_api_key"),
+        CredentialNeeded(),
+        exceptions.PermissionDenied(),
+        exceptions.NotFound(),
+        exceptions.MethodNotAllowed("PUT"),  # which no address has
+        RequestTimeout(),
+        Conflict(),
+        exceptions.UnsupportedMediaType("text/plain"),
+        TooManyRequests(60),
+        Busy(),
+        DatabaseUnavailable(),
+    ]
+    return [get_example_from_exception(error) for error in errors]
 
 
 def _header(name: str, words: str, *, statuses: list[str]) -> OpenApiParameter:
@@ -126,6 +121,18 @@ class AutoSchema(StandardizedErrorsSchema):
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *ANSWERED_HEADERS]
+
+    def _get_error_response_examples(self) -> list[OpenApiExample]:
+        return _error_examples()
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: str, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        response: dict[str, Any] = super()._get_response_for_code(
+            serializer, status_code, *args, **kwargs
+        )
+        response["description"] = response["description"] or DESCRIPTIONS.get(status_code, "")
+        return response
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         """Errors that come of a body or of a change belong to no mere reading."""
