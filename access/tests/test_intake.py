@@ -99,6 +99,8 @@ def test_nobody_reads_a_phone_by_guessing_an_id(post, path):
     contact = answer["results"][0]["contact"] if path.endswith("bulk") else answer
     shown = {name: contact["lead"][name] for name in ("external_id", "name", "phone", "email")}
     assert shown == {"external_id": "form:1", "name": "Кто-то", "phone": "", "email": ""}
+    # Nor since when somebody else has known it.
+    assert contact["lead"]["created_at"] == contact["created_at"]
     assert not [each for each in SECRETS if each in json.dumps(answer, ensure_ascii=False)]
 
 

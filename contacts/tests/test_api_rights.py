@@ -182,9 +182,14 @@ def test_colleagues_weights_and_loads_are_not_for_colleagues(client, anna, sourc
     AssignmentFactory(operator=make_operator("Вера", is_active=False), source=source)
     client.force_login(anna.user)
     [own] = client.get(f"/contacts/{contact.pk}/history").json()["results"]
-    moved = post(client, f"/contacts/{contact.pk}/reassign").json()["distribution"]
-    for shown in (own, moved):
+    moved = post(client, f"/contacts/{contact.pk}/reassign").json()
+    for shown in (own, moved["distribution"]):
         assert (shown["candidates"], shown["skipped"]) == ([], [])
+    page = client.get(f"/admin/contacts/contact/{contact.pk}/change/").content.decode()
+    history = client.get(f"/admin/contacts/contact/{contact.pk}/history/").content.decode()
+    for words in (moved["distribution_info"], page, history):
+        assert "Анна" in words
+        assert not any(each in words for each in ("Вера", "вероятност", "вес "))
     client.force_login(make_lead())
     first, last = client.get(f"/contacts/{contact.pk}/history").json()["results"]
     assert first["candidates"]

@@ -98,6 +98,12 @@ def test_a_stranger_elsewhere_shuts_nobody_out(client):
 
 
 @pytest.mark.usefixtures("anna")
+def test_one_customer_with_many_networks_is_one_stranger(client):
+    for number in range(20):
+        fail(client, 5, address=f"2001:db8:88:{number:x}::1")
+    assert sign_in(client, address="192.0.2.5").status_code == 302
+
+
 def test_another_one_at_the_same_address_is_not_shut_out(client):
     fail(client, 9, name="boris")
     assert sign_in(client).status_code == 302

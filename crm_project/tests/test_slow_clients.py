@@ -131,6 +131,16 @@ def test_a_body_that_is_too_large_is_answered_while_it_is_sent(service):
     assert (answer.status, json.loads(text)["errors"][0]["code"]) == (413, "body_too_large")
 
 
+def test_half_a_request_is_not_obeyed(service):
+    # A whole object, but not the whole body.
+    with connected(service) as client:
+        client.sendall(HEAD + b'Content-Length: 300\r\n\r\n{"name": "Half"}')
+        client.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert answer.status == 400
+
+
 def test_a_body_in_parts_arrives_whole(service):
     body = json.dumps({"name": "Анна", "unknown": "x" * 600_000}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
@@ -172,6 +182,7 @@ def test_what_is_no_good_request_is_refused_in_the_shape_of_all_errors(service, 
         (b"GET / HTTP/1.1\r\n", False),
         (b"GET / HTTP/1.1\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\na", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 00000000000000000002\r\n\r\na", False),
         (b"POST / HTTP/1.1\r\nContent-Length:2\r\n\r\nab", True),
         (b"POST / HTTP/1.1\r\nX-Content-Length: 9\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
