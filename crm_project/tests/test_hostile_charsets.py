@@ -9,7 +9,9 @@ from crm_project.testing.service import Service
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    service = Service(f"sqlite:///{tmp_path_factory.mktemp('charsets') / 'db.sqlite3'}", workers=1)
+    folder = tmp_path_factory.mktemp("charsets")
+    counters = {"CRM_COUNTERS_FILE": str(folder / "counters.sqlite3")}
+    service = Service(f"sqlite:///{folder / 'db.sqlite3'}", workers=1, **counters)
     service.manage("migrate", "--verbosity=0")
     service.start()
     yield service
@@ -39,7 +41,11 @@ def test_no_charset_makes_it_fail(service, charset):
 @pytest.mark.parametrize("charset", ["rot13", "unicode_escape", "utf-7", "base64"])
 def test_no_charset_makes_signing_in_fail(service, charset):
     token = "a" * 32
-    fields = {"csrfmiddlewaretoken": token, "username": "\\ud800+2AA-", "password": "\\ud800+2AA-"}
+    fields = {
+        "csrfmiddlewaretoken": token,
+        "username": f"\\ud800+2AA-{charset}",
+        "password": "\\ud800+2AA-",
+    }
     parts = [
         f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

@@ -104,6 +104,7 @@ def test_one_customer_with_many_networks_is_one_stranger(client):
     assert sign_in(client, address="192.0.2.5").status_code == 302
 
 
+@pytest.mark.usefixtures("anna")
 def test_another_one_at_the_same_address_is_not_shut_out(client):
     fail(client, 9, name="boris")
     assert sign_in(client).status_code == 302
