@@ -281,7 +281,7 @@ def test_erasing_twice_changes_nothing(known_everywhere):
 
 def test_a_dry_run_changes_nothing(known_everywhere):
     before = everything()
-    assert "3 contacts" in erase("tg:77", dry_run=True)
+    assert "Contacts: 3" in erase("tg:77", dry_run=True)
     assert everything() == before
 
 

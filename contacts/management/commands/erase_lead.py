@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.translation import override
 from rest_framework.exceptions import APIException
 
 from contacts.erasing import Outlook, erase_lead, outlooks
@@ -50,9 +49,8 @@ class Command(BaseCommand):
         if not options["yes"]:
             self._ask()
         try:
-            with override("en"):
-                actor = Actor("command", "erase_lead")
-                done = erase_lead(lead.pk, close=options["close"], actor=actor)
+            actor = Actor("command", "erase_lead")
+            done = erase_lead(lead.pk, close=options["close"], actor=actor)
         except APIException as error:
             raise CommandError(str(error.detail)) from error
         self.stdout.write(f"Erased. Contacts that lost their messages: {done.contacts}.")
