@@ -101,6 +101,11 @@ def test_a_file_is_for_its_owner_alone(anna, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["lead"]["id"] == anna.pk
     assert "Анна" not in out.getvalue()
+    # One that is there may be for other eyes, and somebody's.
+    path.write_text("mine")
+    with pytest.raises(CommandError, match="is there already"):
+        call_command("export_lead", "tg:77", output=str(path))
+    assert path.read_text() == "mine"
 
 
 def test_what_cannot_be_told_is_an_error_in_words(anna, tmp_path):

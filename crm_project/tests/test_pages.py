@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
 
 from operators.tests.factories import OperatorFactory
 
@@ -135,3 +136,10 @@ def test_what_is_not_there_or_not_allowed_is_said_in_russian_with_a_way_back(
     page = client.get(path)
     assert page.status_code == status
     assert "К началу" in page.content.decode()
+
+
+def test_a_form_that_is_out_of_date_is_refused_in_words_for_people():
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "anna"})
+    assert answer.status_code == 403
+    assert "Форма устарела" in answer.content.decode()
+    assert "DEBUG" not in answer.content.decode()

@@ -33,6 +33,7 @@ def manage(*command, **environment):
         ({"CRM_PRODUCTION": "maybe"}, "CRM_PRODUCTION must be true or false"),
         ({"CRM_PRODUCTION": "true"}, "CRM_SECRET_KEY"),
         (PRODUCTION | {"CRM_SECRET_KEY": "short"}, "CRM_SECRET_KEY"),
+        ({"CRM_DOTENV": "/nowhere/env"}, "CRM_DOTENV names /nowhere/env"),
         (PRODUCTION | {"CRM_ALLOWED_HOSTS": ""}, "CRM_ALLOWED_HOSTS"),
         (PRODUCTION | {"CRM_ALLOWED_HOSTS": "*"}, "CRM_ALLOWED_HOSTS"),
         (PRODUCTION | {"CRM_DEBUG": "on"}, "CRM_DEBUG"),

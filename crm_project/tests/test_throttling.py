@@ -150,6 +150,13 @@ def test_a_page_for_people_says_it_readably(client, language, words):
     assert words in answer.content.decode()
 
 
+def test_the_first_page_says_it_to_people_readably_and_to_programs_as_ever(client):
+    statuses(client, 3)
+    page = client.get("/", headers={"accept": "text/html"})
+    assert (page.status_code, page["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert client.get("/").json()["type"] == "client_error"
+
+
 def test_openapi_tells_of_it_for_every_operation(client, settings):
     settings.REQUESTS_PER_MINUTE_ADDRESS = 0
     schema = client.get("/openapi.json").json()
