@@ -13,6 +13,8 @@ def service(tmp_path_factory):
     counters = {"CRM_COUNTERS_FILE": str(folder / "counters.sqlite3")}
     service = Service(f"sqlite:///{folder / 'db.sqlite3'}", workers=1, **counters)
     service.manage("migrate", "--verbosity=0")
+    # The page for signing in names files by what is in them.
+    service.manage("prepare", "--only-static")
     service.start()
     yield service
     service.kill()
