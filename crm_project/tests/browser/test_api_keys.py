@@ -16,7 +16,7 @@ def test_a_key_is_made_copied_and_revoked(sign_in, live_server, context):
     page = sign_in("boss")
     page.goto(f"{live_server.url}/admin/access/apikey/add/")
     page.locator("[name=name]").fill("Форма на сайте")
-    page.locator("[name=scope]").select_option("intake")
+    page.locator("[name=scope][value=intake]").check()
     page.locator(".select2-selection").click()
     page.locator(".select2-results__option", has_text="Бот").click()
     page.locator("[name=_save]").click()
