@@ -19,6 +19,7 @@ from leads.services import (
     Profile,
     absorb_lead,
     find_or_create_leads,
+    lock_people,
     update_lead,
 )
 from leads.tests.factories import LeadFactory
@@ -213,3 +214,17 @@ def test_whoever_is_merged_into_the_merged_one_meanwhile_makes_it_begin_again(mo
     monkeypatch.setattr(services, "_lock", lock_then_another_follows)
     with pytest.raises(StaleError):
         absorb_lead(survivor.pk, merged.pk)
+
+
+def test_who_is_merged_away_meanwhile_is_not_locked_as_a_person(monkeypatch):
+    survivor, lead = LeadFactory.create_batch(2)
+    lock = services._lock
+
+    def lock_then_it_is_merged(wanted):
+        found = lock(wanted)
+        Lead.objects.filter(pk=lead.pk).update(merged_into=survivor)
+        return found
+
+    monkeypatch.setattr(services, "_lock", lock_then_it_is_merged)
+    with pytest.raises(StaleError):
+        lock_people([lead.pk])
