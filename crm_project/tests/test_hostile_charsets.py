@@ -1,5 +1,6 @@
 """The charset that a client names is not believed: the service as gunicorn runs it."""
 
+import fcntl
 import http.client
 
 import pytest
@@ -13,8 +14,10 @@ def service(tmp_path_factory):
     counters = {"CRM_COUNTERS_FILE": str(folder / "counters.sqlite3")}
     service = Service(f"sqlite:///{folder / 'db.sqlite3'}", workers=1, **counters)
     service.manage("migrate", "--verbosity=0")
-    # The page for signing in names files by what is in them.
-    service.manage("prepare", "--only-static")
+    # The page for signing in names files by what is in them: one process of the tests collects them.
+    with (tmp_path_factory.getbasetemp().parent / "static.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        service.manage("prepare", "--only-static")
     service.start()
     yield service
     service.kill()
