@@ -41,7 +41,7 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         work = Work(request)
-        request.id = work.serving.id  # type: ignore[attr-defined]
+        request.id = work.serving.id  # type: ignore[attr-defined]  # our own, beside Django's
         with work.under_way():
             response: Any = self.get_response(request)
         response.headers[HEADER] = work.serving.id

@@ -102,7 +102,7 @@ def test_a_bad_port_is_refused(folder, port):
 
 @pytest.mark.parametrize(
     "host",
-    ["0.0.0.0", "192.0.2.1", "::", "crm.example.com", "a.b"],  # noqa: S104
+    ["0.0.0.0", "192.0.2.1", "::", "crm.example.com", "a.b"],  # noqa: S104  # is refused
 )
 def test_the_open_api_is_not_served_to_others(folder, host):
     assert_one_line(start(folder, HOST=host), "HOST", host, "CRM_PRODUCTION")
@@ -215,7 +215,7 @@ def test_gunicorn_refuses_senseless_numbers(name, value):
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("0.0.0.0:{port}", "0.0.0.0"),  # noqa: S104
+        ("0.0.0.0:{port}", "0.0.0.0"),  # noqa: S104  # is refused
         ("[::]:{port}", "::"),
         ("unix:{folder}/socket", "unix:"),
     ],
@@ -224,7 +224,7 @@ def test_gunicorn_itself_does_not_serve_the_open_api_to_others(tmp_path, free_po
     bind = address.format(port=free_port, folder=tmp_path)
     gunicorn = [sys.executable, "-m", "gunicorn", "crm_project.wsgi", "--bind", bind]
     assert_one_line(run(ROOT, *gunicorn), said, "CRM_PRODUCTION")
-    assert_one_line(run(ROOT, *gunicorn[:-2], HOST="0.0.0.0", PORT=free_port), "CRM_PRODUCTION")  # noqa: S104
+    assert_one_line(run(ROOT, *gunicorn[:-2], HOST="0.0.0.0", PORT=free_port), "CRM_PRODUCTION")  # noqa: S104  # is refused
 
 
 def test_it_serves_says_where_and_stops_on_ctrl_c(tmp_path, free_port):

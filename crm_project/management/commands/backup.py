@@ -79,8 +79,9 @@ def dump_postgresql(path: Path) -> None:
         connection.settings_dict, arguments
     )
     try:
+        # Without a shell, and what is passed comes from the settings; where it lies, PATH tells.
         done = subprocess.run(  # noqa: S603  # nosec B603 B607
-            ["pg_dump", *psql],  # noqa: S607
+            ["pg_dump", *psql],  # noqa: S607  # as above
             env=os.environ | (variables or {}),
             capture_output=True,
             text=True,
