@@ -5,7 +5,9 @@ than many others together. That is no reason to give up. One that holds it and d
 """
 
 import os
+import sqlite3
 import time
+from typing import Any
 from urllib.parse import unquote
 
 from django.db import OperationalError
@@ -19,6 +21,23 @@ MOST_SECONDS = 20.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+        """Django's; one that cannot be used is closed, and its file with it. Django leaves that to
+        whenever Python happens to look for what nobody needs.
+        """
+        opened: list[sqlite3.Connection] = []
+
+        def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+            opened.append(sqlite3.Connection(*args, **options))
+            return opened[0]
+
+        try:
+            return super().get_new_connection(conn_params | {"factory": connect})
+        except sqlite3.Error:
+            for connection in opened:
+                connection.close()
+            raise
+
     def _start_transaction_under_autocommit(self) -> None:
         until = time.monotonic() + MOST_SECONDS
         while True:

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from django.db import InternalError as DjangoInternalError
 from django.http import UnreadablePostError
 
 from crm_project.faults import fault_of
+from crm_project.sqlite3.base import DatabaseWrapper
 from crm_project.testing.asking import ask, ask_all, until
 from crm_project.testing.postgres import Server
 from crm_project.testing.service import Service
@@ -162,6 +164,18 @@ def test_a_file_that_is_away_or_broken_is_a_503_and_is_not_begun_anew(on_sqlite)
     (folder / "elsewhere").rename(file)
     assert works(service)
     assert count(service) == before
+
+
+def test_a_connection_that_cannot_be_made_leaves_no_file_open(tmp_path):
+    file = tmp_path / "db.sqlite3"
+    file.write_bytes(b"no database" * 1000)
+    options = {"init_command": "PRAGMA journal_mode=WAL"}
+    wrapper = DatabaseWrapper({"NAME": str(file), "OPTIONS": options})
+    with pytest.raises(sqlite3.DatabaseError) as remembered:
+        wrapper.get_new_connection(wrapper.get_connection_params())
+    assert remembered.value.__traceback__
+    opened = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+    assert str(file) not in opened
 
 
 @pytest.fixture
