@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "postgres" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="SQLite has no locks on rows"))
+        elif "once" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="runs once, beside PostgreSQL"))
 
 
 @pytest.fixture(autouse=True)

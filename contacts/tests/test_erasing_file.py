@@ -1,6 +1,10 @@
 """What SQLite deletes is not left in its file for whoever copies that."""
 
+import pytest
+
 from crm_project.testing.service import Service
+
+pytestmark = pytest.mark.once
 
 SECRETS = ["tg:77-secret", "Щукина", "+79000000102", "anna@secret.example", "дачный участок"]
 WRITE = """

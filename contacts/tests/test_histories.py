@@ -1,6 +1,6 @@
 """Random histories: every operation in any order, and after each the invariants of DESIGN.md.
 
-HISTORIES says how many (a few dozen by default, 150 on each database in continuous integration).
+HISTORIES says how many (40 by default).
 """
 
 import os

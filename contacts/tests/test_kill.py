@@ -1,6 +1,6 @@
 """What was answered 201 survives a `kill -9` of the service and of the database.
 
-KILL_ROUNDS says how often (a few times by default, ten in continuous integration).
+KILL_ROUNDS says how often (a few times by default, six in continuous integration).
 """
 
 import http.client
@@ -89,6 +89,7 @@ def assert_every_decision_is_on_record(service):
 QUERY = "SELECT id, operator_id, lead_id FROM contacts_contact"
 
 
+@pytest.mark.once
 def test_on_sqlite(tmp_path):
     service = Service(f"sqlite:///{tmp_path}/db.sqlite3")
     set_up(service)

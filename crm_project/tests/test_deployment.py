@@ -11,6 +11,8 @@ from django.core.management import get_commands
 from crm_project.settings import env
 from crm_project.tests.test_readme import blocks, text_of
 
+pytestmark = pytest.mark.once
+
 PAGES = ["docs/deployment.md", "docs/deployment.ru.md"]
 UNITS = sorted(Path(settings.BASE_DIR, "deploy/systemd").glob("*.service"))
 COMMAND = re.compile(r"(?:manage\.py|mini-crm-manage) ([a-z_]+)")

@@ -7,6 +7,8 @@ import pytest
 
 from crm_project.testing.service import Service
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):

@@ -10,6 +10,8 @@ import pytest
 from crm_project.testing.service import Service
 from crm_project.testing.threads import at_once
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def service(tmp_path):
@@ -40,13 +42,17 @@ def workers_that_count(service):
 
 
 def test_two_workers_answer_no_more_than_one_would(service):
+    before = 0
+    while workers_that_count(service) < 2:
+        at_once([lambda: ask(f"{service.url}/operators")] * 8, 8)
+        before += 8
+        assert before < 150
     results, errors = at_once([lambda: ask(f"{service.url}/operators")] * 300, 16)
     assert errors == []
-    assert workers_that_count(service) == 2
     statuses = Counter(each.status for each in results)
-    assert statuses == {200: 200, 429: 100}
+    assert statuses == {200: 200 - before, 429: 100 + before}
     left = [int(each.headers["RateLimit-Remaining"]) for each in results if each.status == 200]
-    assert sorted(left) == list(range(200))
+    assert sorted(left) == list(range(200 - before))
     refused = [each for each in results if each.status == 429]
     assert all(1 <= int(each.headers["Retry-After"]) <= 60 for each in refused)
     assert ask(f"{service.url}/health").status == 200

@@ -15,6 +15,8 @@ import pytest
 
 from crm_project.testing.service import Service, written
 
+pytestmark = pytest.mark.once
+
 PHONE = "79001234567"
 TOKEN = "a token of the settings"
 # What a proxy that ends TLS says.

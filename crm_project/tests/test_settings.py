@@ -7,6 +7,8 @@ import sys
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.once
+
 KEY = "abcdefghij" * 5
 PRODUCTION = {"CRM_PRODUCTION": "true", "CRM_SECRET_KEY": KEY, "CRM_ALLOWED_HOSTS": "a.example"}
 

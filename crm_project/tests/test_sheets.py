@@ -14,6 +14,8 @@ from crm_project.sheets import reading
 from crm_project.sheets.reading import SheetError, read_rows
 from crm_project.sheets.writing import NOT_IN_XML, csv_parts, write_xlsx
 
+pytestmark = pytest.mark.once
+
 DANGEROUS = ["=1+1", "+7999", "-1", "@a", "\tx", "\rx", "'=1", "''+1", "＝1", "'", "x=1", "#N/A"]
 # No surrogates: neither UTF-8 nor our databases have them.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(DANGEROUS)

@@ -12,6 +12,8 @@ from crm_project.serving import is_whole
 from crm_project.testing.asking import ask, ask_all
 from crm_project.testing.service import Service
 
+pytestmark = pytest.mark.once
+
 WORKERS, THREADS = 2, 2
 # Of each kind: many more than there are threads.
 CLIENTS = 24

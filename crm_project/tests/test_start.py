@@ -15,6 +15,8 @@ from django.conf import settings as project
 
 from crm_project.settings import env
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(project.BASE_DIR)
 TOOLS = ["bash", "dirname", "mkdir", "sed", "tail", "tr", "cat", "head", "cksum"]
 PYTHONS = ["python3.14", "python3.13", "python3.12", "python3.11", "python3", "python"]

@@ -16,6 +16,8 @@ import pytest
 from crm_project.testing.asking import ask, until
 from crm_project.testing.service import ROOT, Service
 
+pytestmark = pytest.mark.once
+
 CLIENTS = 6
 # What systemd does with a socket of its own: it stays the third file, whoever serves from it.
 HANDING_ON = """
