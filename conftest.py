@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
@@ -32,12 +33,20 @@ def _quick_and_plain(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = django_settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
+    # Or WhiteNoise reads the whole folder for each client that a test makes.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)
 def _counting_anew(settings, tmp_path_factory):
     """No test pays for what another one asked or tried."""
     settings.COUNTERS_FILE = tmp_path_factory.getbasetemp() / f"counters-{uuid4().hex}.sqlite3"
+
+
+@pytest.fixture(autouse=True)
+def _asking_anew():
+    """No test is spared a query by the content types that another one left in memory."""
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture(autouse=True)

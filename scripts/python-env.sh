@@ -6,6 +6,8 @@ fail() {
 }
 
 VENV=.venv
+# Where it is set, as in many images, each process that is started compiles everything anew.
+unset PYTHONDONTWRITEBYTECODE
 
 # Sets PYTHON to a Python of at least 3.11.
 find_python() {
