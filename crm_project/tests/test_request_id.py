@@ -68,7 +68,7 @@ def test_any_other_is_replaced(client, given):
 
 def test_a_static_file_has_one_too(client, settings, tmp_path):
     (tmp_path / "a.txt").write_text("a")
-    settings.STATIC_ROOT, settings.WHITENOISE_AUTOREFRESH = str(tmp_path), True
+    settings.STATIC_ROOT = str(tmp_path)
     client = Client()
     response = client.get("/static/a.txt")
     assert (response.status_code, b"".join(response)) == (200, b"a")
