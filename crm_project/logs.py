@@ -86,7 +86,8 @@ def message_of(record: logging.LogRecord) -> str:
         return record.msg
     shown = tuple(each if isinstance(each, int | float) else "?" for each in record.args)
     try:
-        return record.msg % shown
+        # What was wrong, but not what was said about it.
+        return (record.msg % shown).removesuffix(": ?")
     except (TypeError, ValueError):  # a number was due where no number was given
         return record.msg
 
@@ -155,6 +156,8 @@ def configuration(*, production: bool, level: str, stream: str) -> dict[str, Any
             "django": {"handlers": []},
             # Each answer has a line of ours: what is left is why there was none.
             "django.request": {"level": "ERROR", "filters": ["has_exception"]},
+            # By whatever name a stranger asks for us: that it was refused is in the line of ours.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": console | {"level": "ERROR"},
             # Statements with what is in them; each variable that a template does not find.
             "django.db.backends": {"level": "WARNING"},

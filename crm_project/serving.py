@@ -19,6 +19,7 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from gunicorn.http import body, errors
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -192,7 +193,7 @@ class Worker(ThreadWorker):
     def _refuse(self, conn: TConn, status: int) -> None:
         self._forget(conn)
         with suppress(OSError):
-            socket.socket.send(conn.sock, refusal(status))
+            socket.socket.send(conn.sock, self._refusal(status, "it did not come to its end"))
         self._end(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -221,9 +222,15 @@ class Worker(ThreadWorker):
         if not isinstance(exc, errors.ParseException) or isinstance(exc, ours):
             super().handle_error(req, client, addr, exc)
             return
-        self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", exc)
         with suppress(OSError):
-            client.sendall(refusal(STATUSES.get(type(exc), 400)))
+            client.sendall(self._refusal(STATUSES.get(type(exc), 400), exc))
+
+    def _refusal(self, status: int, why: object) -> bytes:
+        """An answer with which the connection ends, told of in the log under the id that it has."""
+        request_id = uuid4().hex
+        fields = {"request_id": request_id, "status": status}
+        self.log.warning("A request was refused: %s", why, extra={"fields": fields})
+        return refusal(status, request_id)
 
 
 STATUSES = {
@@ -251,8 +258,8 @@ def is_whole(received: bytearray) -> bool:
     return len(received) >= min(end + 4 + int(length[1] if length else 0), MOST_GATHERED)
 
 
-def refusal(status: int) -> bytes:
-    """A whole answer, with which the connection ends."""
+def refusal(status: int, request_id: str) -> bytes:
+    """The whole of such an answer, in the shape of all errors."""
     from django.conf import settings
     from django.utils.translation import gettext, override
 
@@ -266,5 +273,8 @@ def refusal(status: int) -> bytes:
             code, words = "bad_request", gettext("The request cannot be understood.")
         content = error_response(status, code, words).content
     phrase = HTTPStatus(status).phrase
-    head = f"HTTP/1.1 {status} {phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(content) + content
+    head = (
+        f"HTTP/1.1 {status} {phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\nX-Request-ID: {request_id}\r\n\r\n"
+    )
+    return head.encode() + content

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -70,10 +70,14 @@ class PersonalDataMixin:
         """Say what will go and what stays; a POST erases it."""
         self._check(request)
         ids = [int(each) for each in request.GET.get("ids", "").split(",") if is_id(each)]
-        people = outlooks(ids[:MOST_AT_ONCE])
-        if not people:
+        found = outlooks(ids[:MOST_AT_ONCE])
+        if not found:
             raise Http404
         back = reverse("admin:leads_lead_changelist")
+        people = [each for each in found if not each.lead.erased_at]
+        if not people:
+            messages.info(request, _("The personal data are erased already."))
+            return redirect(back)
         if len(people) == 1:
             back = reverse("admin:leads_lead_change", args=[people[0].lead.pk])
         if request.method == "POST":

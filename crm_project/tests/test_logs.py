@@ -269,7 +269,7 @@ class TestErrors:
 
     def test_a_foreign_host_is_not_quoted(self, client, lines):
         client.get("/operators", headers={"host": "secret.example"})
-        assert [each["message"] for each in lines()] == ["DisallowedHost", "request"]
+        assert [each["message"] for each in lines()] == ["request"]
         assert "secret" not in json.dumps(lines())
 
     def test_a_forged_form_is_not_quoted(self, lines):
@@ -279,7 +279,7 @@ class TestErrors:
         (forbidden, request) = lines()
         assert (forbidden["logger"], forbidden["message"]) == (
             "django.security.csrf",
-            "Forbidden (?): ?",
+            "Forbidden (?)",
         )
         assert (request["route"], request["status"]) == ("admin/login/", 403)
 
@@ -300,7 +300,7 @@ class TestErrors:
             "psycopg",
             "error ignored in rollback on %s: %s",
             ("a", PHONE),
-            "error ignored in rollback on ?: ?",
+            "error ignored in rollback on ?",
         ),
         (
             "gunicorn.error",

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import socket
 import time
 
@@ -122,6 +123,7 @@ def test_a_request_that_does_not_come_to_its_end_is_a_408(service):
         assert 15 < time.monotonic() - since < 30
         assert said.startswith(b"HTTP/1.1 408 ")
         assert b"request_timeout" in said
+        assert re.search(rb"\r\nX-Request-ID: [0-9a-f]{32}\r\n", said)
         answer = http.client.HTTPResponse(threaded)
         answer.begin()
         assert answer.status == 408
@@ -173,6 +175,7 @@ def test_what_is_no_good_request_is_refused_in_the_shape_of_all_errors(service, 
     answer, text = answer_to(service, request_)
     assert answer.status == status
     assert answer.getheader("Content-Type") == "application/json"
+    assert re.fullmatch("[0-9a-f]{32}", answer.getheader("X-Request-ID"))
     (error,) = json.loads(text)["errors"]
     assert set(error) == {"code", "detail", "attr"}
 
