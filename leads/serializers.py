@@ -2,7 +2,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from crm_project.api.fields import ModelSerializer, MomentField, NotBlankTextField
+from crm_project.api.fields import ModelSerializer, MomentField, NotBlankTextField, moment
 from leads.identity import is_erased_id
 from leads.models import Lead
 
@@ -31,6 +31,17 @@ class LeadSerializer(ModelSerializer):
         model = Lead
         fields = ["id", "external_id", "name", "phone", "email", "created_at"]
 
+    def to_representation(self, instance: Lead) -> dict[str, Any]:
+        # Written out, as each answer to a new contact has one: by its fields it takes far longer.
+        return {
+            "id": instance.pk,
+            "external_id": instance.external_id,
+            "name": instance.name,
+            "phone": instance.phone,
+            "email": instance.email,
+            "created_at": moment(instance.created_at),
+        }
+
 
 class KeptLeadSerializer(LeadSerializer):
     """A lead as it is found later."""
@@ -44,3 +55,6 @@ class KeptLeadSerializer(LeadSerializer):
 
     class Meta(LeadSerializer.Meta):
         fields = [*LeadSerializer.Meta.fields, "erased_at"]
+
+    def to_representation(self, instance: Lead) -> dict[str, Any]:
+        return super().to_representation(instance) | {"erased_at": moment(instance.erased_at)}

@@ -1,6 +1,6 @@
 """Serializer fields as strict as JSON: a number is no text, a text is no number."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -61,6 +61,11 @@ class MomentField(serializers.DateTimeField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=UTC, **kwargs)
+
+
+def moment(value: datetime | None) -> str | None:
+    """As MomentField writes it."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
 class ModelSerializer(serializers.ModelSerializer):
