@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, sort_out, weigh
-from contacts.models import OPEN, Contact
+from contacts.models import Load
 from contacts.rotation import Rotations
 from contacts.selectors import as_candidate, assignments_with_load
 from operators.models import Operator
@@ -59,8 +59,8 @@ class Availability:
 
     def load_of(self, operator_id: int) -> int:
         """The open contacts of an operator, assigned or not."""
-        counted = Contact.objects.filter(OPEN, operator=operator_id).count()
-        return counted + self._given[operator_id]
+        kept = Load.objects.filter(operator=operator_id).values_list("open_contacts", flat=True)
+        return (kept.first() or 0) + self._given[operator_id]
 
     def with_room(self, sources: Iterable[int]) -> list[int]:
         """Those of the sources that have somebody who can take a contact."""

@@ -10,9 +10,10 @@ from rest_framework.exceptions import APIException
 
 from contacts import examples
 from contacts.distribution import Decision
+from contacts.inquiry import Inquiry
 from contacts.models import Contact
 from contacts.serializers import CreatedContactSerializer, NewContactSerializer
-from contacts.services import Inquiry, SourceInactive, create_contacts
+from contacts.services import SourceInactive, create_contacts
 from crm_project.actor import Actor
 from crm_project.api.errors import ExceptionFormatter
 from crm_project.api.filters import LARGEST_ID

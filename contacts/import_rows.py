@@ -13,7 +13,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException
 
 from contacts.bulk import read_inquiries
-from contacts.services import Inquiry, create_contacts
+from contacts.inquiry import Inquiry
+from contacts.services import create_contacts
 from crm_project.actor import Actor
 from crm_project.api.fields import OptionalTextField
 from crm_project.sheets.reading import Row, SheetError

@@ -148,6 +148,33 @@ WAITING = Q(waiting_since__isnull=False)
 UNTAKEN = OPEN & Q(status=Contact.Status.NEW, operator__isnull=False, escalated_at__isnull=True)
 
 
+class Load(models.Model):
+    """How many open contacts an operator has, over all sources; of who never had one, no row.
+
+    Triggers of the database keep it (migration 0012), whoever writes to contacts, and nobody else
+    does: see docs/decisions/0016-loads-kept-by-triggers.md.
+    """
+
+    operator = models.OneToOneField(
+        Operator,
+        models.CASCADE,
+        primary_key=True,
+        related_name="load",
+        # Of whom there are contacts, by theirs.
+        db_constraint=False,
+        verbose_name=_("operator"),
+    )
+    open_contacts = models.IntegerField(_("open contacts"))
+
+    class Meta:
+        verbose_name = _("load")
+        verbose_name_plural = _("loads")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.operator_id}: {self.open_contacts}"
+
+
 class DecisionRecord(models.Model):
     """One decision about who answers a contact, with everything it was made of.
 

@@ -2,31 +2,28 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from contacts.distribution import Candidate
-from contacts.models import OPEN, WAITING, Contact
+from contacts.models import WAITING, Contact, Load
+from crm_project.statements import Query
 from leads.models import Lead
-from operators.models import Operator
+from operators.models import Operator, begins_later, is_within
 from sources.models import Assignment, Source
 
 
 def open_contacts_of(operator: str) -> Coalesce:
     """The number of open contacts, over all sources, of the operator whom the expression names."""
-    counted = (
-        Contact.objects.filter(OPEN, operator=OuterRef(operator))
-        .order_by()
-        .values("operator")
-        .annotate(count=Count("pk"))
-    )
-    return Coalesce(Subquery(counted.values("count")), 0)
+    kept = Load.objects.filter(operator=OuterRef(operator))
+    return Coalesce(Subquery(kept.values("open_contacts")), 0)
 
 
 def with_load(operators: QuerySet[Operator]) -> QuerySet[Operator]:
-    """Operators with their `current_load`: counted, not stored."""
+    """Operators with their `current_load`."""
     return operators.annotate(current_load=open_contacts_of("pk"))
 
 
@@ -60,6 +57,73 @@ def as_candidate(assignment: Assignment, *, now: datetime) -> Candidate:
         on_shift=operator.is_on_shift(now),
         back_at=operator.back_at(now),
     )
+
+
+class Look(NamedTuple):
+    """A source, who serves it, in order of ids, does it hand out by itself, and does somebody wait
+    there whose turn comes before any newcomer's, as of one moment.
+    """
+
+    source: Source
+    operators: list[Candidate]
+    hands_out: bool
+    in_turn: bool
+
+
+def look_at_source(*, code: str | None = None, pk: int | None = None, now: datetime) -> Look | None:
+    """At the source of this code, else of this id; None: nobody serves it, or it is not there."""
+    return _look(_by_id.rows(pk) if code is None else _by_code.rows(code), now)
+
+
+def look_at_one(source_id: int, operator_id: int, *, now: datetime) -> Look | None:
+    """As if nobody else served the source; None: this operator does not."""
+    return _look(_one.rows(source_id, operator_id), now)
+
+
+# What is known of the source, without what may be long.
+_OF_SOURCE = [each.attname for each in Source._meta.concrete_fields if each.name != "description"]
+_OF_OPERATOR = [
+    "operator",
+    "operator__name",
+    "weight",
+    "operator__load__open_contacts",
+    "operator__max_active_contacts",
+    "operator__is_active",
+    "operator__shift_starts_at",
+    "operator__shift_ends_at",
+]
+
+
+def _look(rows: list[tuple[Any, ...]], now: datetime) -> Look | None:
+    if not rows:
+        return None
+    *of_source, has_queue = rows[0][len(_OF_OPERATOR) :]
+    source = Source.from_db(DEFAULT_DB_ALIAS, _OF_SOURCE, of_source)
+    hands_out = source.auto_assign_waiting
+    return Look(source, [_candidate(row, now) for row in rows], hands_out, hands_out and has_queue)
+
+
+def _candidate(row: tuple[Any, ...], now: datetime) -> Candidate:
+    pk, name, weight, load, limit, is_active, starts, ends = row[: len(_OF_OPERATOR)]
+    on_shift, back_at = is_within(starts, ends, now), begins_later(starts, now)
+    return Candidate(pk, name, weight, load or 0, limit, bool(is_active), on_shift, back_at)
+
+
+def _columns(queue: QuerySet[Contact], **which: Any) -> QuerySet[Assignment, Any]:
+    of_source = [f"source__{name}" for name in _OF_SOURCE]
+    found = Assignment.objects.filter(**which).annotate(has_queue=Exists(queue.filter(WAITING)))
+    return found.order_by("operator").values_list(*_OF_OPERATOR, *of_source, "has_queue")
+
+
+_by_id = Query(lambda pk: _columns(Contact.objects.filter(source=pk), source=pk), -1)
+_by_code = Query(
+    lambda code: _columns(Contact.objects.filter(source__code=code), source__code=code), "?"
+)
+_one = Query(
+    lambda pk, operator: _columns(Contact.objects.filter(source=pk), source=pk, operator=operator),
+    -1,
+    -2,
+)
 
 
 def queues(sources: QuerySet[Source], *, switched_off: bool = False) -> frozenset[int]:

@@ -2,6 +2,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -10,9 +11,11 @@ from rest_framework import serializers
 from access.permissions import SourceNotAllowed, may_view
 from contacts.distribution import Decision, Reason
 from contacts.history import candidates_as_json, skipped_as_json
+from contacts.inquiry import Inquiry
 from contacts.models import Contact, DecisionRecord
 from contacts.rights import visible_contacts
-from contacts.services import Inquiry, Reassignment
+from contacts.selectors import Look, look_at_source
+from contacts.services import Reassignment
 from contacts.waiting import Cause, causes
 from contacts.wording import explain
 from crm_project.api.fields import (
@@ -30,6 +33,7 @@ from leads.models import Lead
 from leads.serializers import ExternalIdField, KeptLeadSerializer, LeadSerializer
 from leads.services import Profile
 from sources.models import Source
+from sources.selectors import find_source
 
 LEAD_CONTACTS = 1000
 NO_CONTACTS = Contact.objects.none()
@@ -228,8 +232,9 @@ class NewContactSerializer(serializers.Serializer):
         return _fields_of_new_contact()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        source, look = self._source(attrs.get("source_code"), attrs.get("source_id"))
         inquiry = Inquiry(
-            source=self._source(attrs.get("source_code"), attrs.get("source_id")),
+            source=source,
             external_id=attrs["lead_external_id"],
             message=attrs.get("message", ""),
             profile=Profile(
@@ -237,19 +242,15 @@ class NewContactSerializer(serializers.Serializer):
                 phone=attrs.get("lead_phone", ""),
                 email=attrs.get("lead_email", ""),
             ),
+            look=look,
         )
         return {"inquiry": inquiry}
 
-    def _source(self, code: str | None, pk: int | None) -> Source:
+    def _source(self, code: str | None, pk: int | None) -> tuple[Source, Look | None]:
         if code is None and pk is None:
             raise invalid("source_code", _("Give source_code or source_id."), code="required")
-        field, name = ("source_code", code) if code is not None else ("source_id", pk)
-        # Many in one request ask for each source once.
-        known: dict[Any, Source | None] = self.context.setdefault("sources", {})
-        if name not in known:
-            lookup = {"pk" if field == "source_id" else "code": name}
-            known[name] = Source.objects.filter(**lookup).first()
-        source = known[name]
+        field = "source_id" if code is None else "source_code"
+        source, look = self._find(code, pk)
         if source is None:
             raise invalid(field, _("There is no such source."), code="does_not_exist")
         if pk is not None and source.pk != pk:
@@ -257,7 +258,18 @@ class NewContactSerializer(serializers.Serializer):
         allowed = self.context.get("only_sources")
         if allowed is not None and source.pk not in allowed:
             raise SourceNotAllowed(field)
-        return source
+        return source, look
+
+    def _find(self, code: str | None, pk: int | None) -> tuple[Source | None, Look | None]:
+        """Many in one request have looked their sources up together; one alone looks right away at
+        who serves it, too.
+        """
+        known = self.context.get("sources", {})
+        name = pk if code is None else code
+        if name in known:
+            return known[name], None
+        look = look_at_source(code=code, pk=pk, now=timezone.now())
+        return (look.source, look) if look else (find_source(code=code, pk=pk), None)
 
 
 @cache

@@ -5,7 +5,7 @@ Lock order, for every function here: leads, then as `contacts.locks` says.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, Unpack
 
@@ -13,9 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from contacts.direct import create_directly
 from contacts.distribution import Decision, weigh
 from contacts.handout import CHANGING_HANDS, Handout, How
 from contacts.history import Kind
+from contacts.inquiry import Inquiry
 from contacts.locks import lock_for_parking, lock_operators, settled
 from contacts.models import Contact
 from contacts.rights import NotYours
@@ -24,7 +26,6 @@ from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, StaleError, invalid
 from leads.models import Lead
 from leads.services import LeadIsErased, Profile, find_or_create_leads
-from sources.models import Source
 
 Result = TypeVar("Result")
 
@@ -47,16 +48,6 @@ class OperatorInactive(Conflict):
 class OperatorFull(Conflict):
     default_code = "operator_full"
     default_detail = _("The operator is at the limit. Repeat with force to exceed it.")
-
-
-@dataclass(frozen=True, slots=True)
-class Inquiry:
-    """What somebody wrote to us, through which source."""
-
-    source: Source
-    external_id: str
-    message: str = ""
-    profile: Profile = field(default_factory=Profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +94,9 @@ def create_contact(
     The lead is found by its external id or made. Where nobody is available, the contact waits.
     Raises SourceInactive.
     """
-    return create_contacts([inquiry], **how)[0]
+    if not inquiry.source.is_active:
+        raise SourceInactive
+    return create_directly(inquiry, **how) or create_contacts([inquiry], **how)[0]
 
 
 def create_contacts(

@@ -22,6 +22,8 @@ def connection_options(*, pgbouncer: bool) -> dict[str, Any]:
         "keepalives_count": 3,
     }
     if not pgbouncer:
+        # At once; only what `prepared_cursor` runs.
+        options["prepare_threshold"] = 0
         options["options"] = session_options(
             lock_timeout=LOCK_SECONDS,
             idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_SECONDS,

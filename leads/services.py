@@ -9,13 +9,14 @@ from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, StaleError
+from crm_project.statements import read, run
 from leads.identity import erased_id, normalised_email, normalised_phone
 from leads.models import Lead
 from leads.selectors import survivors_of
@@ -66,7 +67,7 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     LeadIsErased for the id of one that was erased before.
     """
     new = [
-        _with_keys(Lead(external_id=external_id, created_at=now, **asdict(profile)))
+        new_lead(external_id, profile, now=now)
         # In one order, so that two that make the same leads do not wait for each other.
         for external_id, profile in sorted(profiles.items())
     ]
@@ -81,6 +82,44 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     if lacking:
         Lead.objects.bulk_update(map(_with_keys, lacking.values()), WRITTEN)
     return leads
+
+
+def new_lead(external_id: str, profile: Profile, *, now: datetime) -> Lead:
+    """One that is not in the database yet."""
+    return _with_keys(Lead(external_id=external_id, created_at=now, **asdict(profile)))
+
+
+# What is known stays, and what is missing is filled. An update locks the row, as it must be.
+_FILLED = ", ".join(
+    f"{column} = CASE WHEN leads_lead.{known} = '' THEN excluded.{column}"
+    f" ELSE leads_lead.{column} END"
+    for known in KEPT
+    for column in ([known, KEYS[known]] if known in KEYS else [known])
+)
+_COLUMNS = [each.attname for each in Lead._meta.concrete_fields]
+_FIND_OR_CREATE = (
+    f"INSERT INTO leads_lead (external_id, {', '.join(WRITTEN)}, created_at)"  # noqa: S608  # nosec B608  # names of our own
+    f" VALUES ({', '.join(['%s'] * (len(WRITTEN) + 2))})"
+    f" ON CONFLICT (external_id) DO UPDATE SET {_FILLED} RETURNING {', '.join(_COLUMNS)}"
+)
+
+
+def find_or_create_lead(external_id: str, profile: Profile, *, now: datetime) -> Lead:
+    """The same for one, in one statement; must be in a transaction.
+
+    Raises StaleError where it has been merged into another one, too, and then nothing of what is
+    done in the transaction may be kept.
+    """
+    new = new_lead(external_id, profile, now=now)
+    values = [external_id, *(getattr(new, name) for name in WRITTEN)]
+    moment = connection.ops.adapt_datetimefield_value(now)
+    (row,) = run(_FIND_OR_CREATE, [*values, moment])
+    lead = read(Lead, row)
+    if lead.merged_into_id:
+        raise StaleError
+    if lead.erased_at:
+        raise LeadIsErased
+    return lead
 
 
 def _lock_survivors(external_ids: Collection[str]) -> dict[str, Lead]:

@@ -100,13 +100,21 @@ class Operator(models.Model):
 
     def is_on_shift(self, now: datetime) -> bool:
         """Do the working hours let this operator take contacts? The same as `on_shift`."""
-        starts, ends = self.shift_starts_at, self.shift_ends_at
-        return (starts is None or starts <= now) and (ends is None or now < ends)
+        return is_within(self.shift_starts_at, self.shift_ends_at, now)
 
     def back_at(self, now: datetime) -> datetime | None:
         """When the next shift begins; None on shift, and where that is not worked out yet."""
-        starts = self.shift_starts_at
-        return starts if starts and now < starts else None
+        return begins_later(self.shift_starts_at, now)
+
+
+def is_within(starts: datetime | None, ends: datetime | None, now: datetime) -> bool:
+    """Is it within the half-open span? None is for without beginning or end."""
+    return (starts is None or starts <= now) and (ends is None or now < ends)
+
+
+def begins_later(starts: datetime | None, now: datetime) -> datetime | None:
+    """The beginning, if that is still to come."""
+    return starts if starts and now < starts else None
 
 
 def on_shift(now: datetime) -> Q:

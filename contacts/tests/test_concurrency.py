@@ -25,6 +25,7 @@ from contacts.staffing import (
 )
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import owner
+from crm_project.testing.functions import UNLOCKED, redefined, slow
 from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
 from leads.models import Lead
 from operators.models import DayOff, Operator
@@ -68,22 +69,33 @@ def meet_before_writing(monkeypatch):
     monkeypatch.setattr(handout, "draw_one", decide)
 
 
-def two_arrive_for_one_place():
-    source = SourceFactory()
+def two_arrive_for_one_place(strategy="weighted_random"):
+    source = SourceFactory(strategy=strategy)
     team(source, 1)
     _, errors = at_once([lambda n=n: arrive(source, n) for n in range(2)], 2)
     assert errors == []
     return Contact.objects.exclude(operator=None).count()
 
 
-def test_two_arrivals_do_not_share_the_last_place(meet_before_writing):
-    assert two_arrive_for_one_place() == 1
+def test_two_arrivals_do_not_share_the_last_place():
+    with redefined(slow(0.7)):
+        assert two_arrive_for_one_place() == 1
 
 
-def test_without_the_lock_they_would_share_it(meet_before_writing, monkeypatch):
+def test_without_the_lock_they_would_share_it():
     # Guards the test above: if this one fails, that one proves nothing.
-    monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
-    assert two_arrive_for_one_place() == 2
+    with redefined(slow(0.7), UNLOCKED):
+        assert two_arrive_for_one_place() == 2
+
+
+class TestTheLongWay:
+    def test_two_arrivals_do_not_share_the_last_place(self, meet_before_writing):
+        assert two_arrive_for_one_place("least_loaded") == 1
+
+    def test_without_the_lock_they_would_share_it(self, meet_before_writing, monkeypatch):
+        # Guards the test above: if this one fails, that one proves nothing.
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
+        assert two_arrive_for_one_place("least_loaded") == 2
 
 
 def test_400_arrivals_on_32_threads_take_exactly_the_50_places():

@@ -80,27 +80,29 @@ class TestCreate:
         assert Lead.objects.count() == 3
 
     @pytest.mark.parametrize("operators", [1, 40])
-    def test_the_number_of_queries_depends_on_nothing(self, operators, django_assert_num_queries):
+    def test_the_number_of_queries_depends_on_nothing(
+        self, operators, django_assert_max_num_queries
+    ):
         source = SourceFactory()
         for _ in range(operators):
             ContactFactory.create_batch(operators, operator=serve(source, max_active_contacts=100))
         # Two of them are the bounds of the transaction.
-        with django_assert_num_queries(8):
+        with django_assert_max_num_queries(8):
             arrive(source, external_id="new")
 
     def test_operators_are_locked_in_order_before_they_are_counted(self):
-        source = SourceFactory()
+        source = SourceFactory(strategy="least_loaded")
         serve(source)
         statements = capture_sql(lambda: arrive(source))
-        lock = next(i for i, sql in enumerate(statements) if "operators_operator" in sql)
-        count = next(i for i, sql in enumerate(statements) if "COUNT" in sql)
-        assert 'ORDER BY "operators_operator"."id" ASC' in statements[lock]
-        assert lock < count
+        in_order = 'ORDER BY "operators_operator"."id" ASC'
+        lock = next(i for i, sql in enumerate(statements) if in_order in sql)
+        looks = [i for i, sql in enumerate(statements) if "open_contacts" in sql]
+        assert looks == [each for each in looks if each > lock] != []
 
 
 @pytest.mark.postgres
 def test_the_lock_is_taken_in_order_of_pk_and_lets_foreign_keys_through():
-    source = SourceFactory()
+    source = SourceFactory(strategy="least_loaded")
     serve(source)
     statements = capture_sql(lambda: arrive(source))
     leads, lock = [sql for sql in statements if "FOR NO KEY UPDATE" in sql]

@@ -8,6 +8,7 @@ import os
 import psycopg
 import pytest
 
+from crm_project.testing.functions import GIVE, UNLOCKED, changed, slow
 from crm_project.testing.postgres import Server
 from crm_project.testing.service import Service
 from crm_project.testing.storm import LEADS, storm
@@ -27,6 +28,12 @@ def storm_on(server, seconds, *, application="crm_project.wsgi", everything=True
     """What the clients saw, and what `check_invariants` says of what they left."""
     service = Service(server.url(), workers=4, threads=4, application=application)
     service.manage("migrate", "--verbosity=0")
+    if application != "crm_project.wsgi":
+        with psycopg.connect(server.url()) as database:
+            ((definition,),) = database.execute(
+                "SELECT pg_get_functiondef(%s::regproc)", [GIVE]
+            ).fetchall()
+            database.execute(changed(definition, slow(0.05), UNLOCKED))
     service.start()
     try:
         report = storm(service.port, seconds, everything=everything)

@@ -7,20 +7,28 @@ import time
 from typing import Any
 
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
+from django.db.backends.postgresql.psycopg_any import register_tzloader
+from django.db.backends.utils import CursorWrapper
 from psycopg import IsolationLevel
+from psycopg.types.numeric import Int8Dumper
 
 # How long a connection that was kept may take to say that it still lives.
 SIGN_OF_LIFE_SECONDS = 1.0
 # After an attempt to connect that was not answered, the others fail at once for so long: else a
 # hanging server would hold every thread, and with them what needs no database.
 HANGING_SECONDS = 4.0
+# A connection that answered so short a time ago is not asked for a sign of life: under load that
+# would be one statement in nine.
+FRESH_SECONDS = 1.0
 
 
 class Connection(psycopg.Connection[Any]):
     """Gives up, and closes itself, after `patience` seconds without the answer; None: never."""
 
     patience: float | None = None
+    # For `DatabaseWrapper.prepared_cursor`; None until it is asked for.
+    prepared: base.ServerBindingCursor | None = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         timeout = self.patience if timeout is None else timeout
@@ -34,10 +42,18 @@ class Connection(psycopg.Connection[Any]):
             raise
 
 
+class DatabaseOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """With its placeholders where the cursor does not tell, as one that prepares."""
+        return super().last_executed_query(cursor, sql, params) or sql
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """`PATIENCE` in the settings of the database is that of its connections."""
 
+    ops_class = DatabaseOperations
     _hangs_until = 0.0
+    _used_at = -FRESH_SECONDS
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         cls = type(self)
@@ -60,6 +76,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection.patience = self.settings_dict.get("PATIENCE")
         return connection
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        # Before and after each request; that it has been used, Django knows by this.
+        if self.health_check_done:
+            self._used_at = time.monotonic()
+        super().close_if_unusable_or_obsolete()
+
+    def close_if_health_check_failed(self) -> None:
+        if time.monotonic() - self._used_at < FRESH_SECONDS:
+            self.health_check_done = True
+        super().close_if_health_check_failed()
+
     def is_usable(self) -> bool:
         if self.connection is None:
             return False
@@ -67,3 +94,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         usable = super().is_usable()
         self.connection.patience = self.settings_dict.get("PATIENCE")
         return usable
+
+    def prepared_cursor(self) -> CursorWrapper:
+        """One for statements that come again and again: the server prepares them, unless
+        `prepare_threshold` in the OPTIONS is None. It stays open as long as the connection.
+        """
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            if self.connection.prepared is None:
+                cursor: Any = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]  # the stubs know psycopg 2
+                # Else a number would have the type that is just large enough, and the server would
+                # have one statement for each.
+                cursor.adapters.register_dumper(int, Int8Dumper)
+                register_tzloader(self.timezone, cursor)
+                self.connection.prepared = cursor
+            return self._prepare_cursor(self.connection.prepared)  # type: ignore[attr-defined]  # the stubs lack it

@@ -1,7 +1,7 @@
 """The service with the locks of one side taken away, for the control of the storm's test.
 
-Arrivals do not lock the operators whom they count, and take a moment before they write. Never
-part of the service.
+Arrivals do not lock the operators whom they count, and take a moment before they write: neither in
+the long way nor, by another function in the database, in the short one. Never part of the service.
 """
 
 import time

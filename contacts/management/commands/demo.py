@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from contacts.inquiry import Inquiry
 from contacts.models import WAITING, Contact
-from contacts.services import Inquiry, change_status, create_contact
+from contacts.services import change_status, create_contact
 from contacts.staffing import change_operator
 from leads.models import Lead
 from leads.services import Profile
