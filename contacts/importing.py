@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
@@ -17,7 +18,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from rest_framework.exceptions import APIException
 
 from contacts.bulk import read_inquiries
@@ -101,12 +109,12 @@ def import_all(rows: Iterable[Row], *, actor: Actor, dry_run: bool = False) -> I
     batches, size, new = Batches(rows), LEAST, 0
     alone = dry_run or connection.vendor == "sqlite" or connection.in_atomic_block
     work = partial(_timed, actor=actor, dry_run=dry_run)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with _threads() as pool:
         under_way: deque[Under] = deque()
         while True:
             busy = frozenset().union(*(each.leads for each in under_way))
             if batch := batches.take(size, busy):
-                future = _done(work, batch) if alone else pool.submit(_elsewhere, work, batch)
+                future = _done(work, batch) if alone else pool.submit(work, batch)
                 under_way.append(Under(future, frozenset(map(lead_of, batch)), len(batch)))
                 if len(under_way) < AT_ONCE and not alone:
                     continue
@@ -135,12 +143,22 @@ def _done(work: Callable[[Any], Any], batch: Sequence[Row]) -> Future[Any]:
     return future
 
 
-def _elsewhere(work: Callable[[Any], Any], batch: Sequence[Row]) -> Any:
-    """In another thread, which has a connection of its own."""
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads that keep a connection each, to be closed in the end by this one."""
+    opened: list[Any] = []
+
+    def begin() -> None:
+        mine = connections[DEFAULT_DB_ALIAS]
+        mine.inc_thread_sharing()
+        opened.append(mine)
+
     try:
-        return work(batch)
+        with ThreadPoolExecutor(AT_ONCE, initializer=begin) as pool:
+            yield pool
     finally:
-        connection.close()
+        for each in opened:
+            each.close()
 
 
 def _vacuum() -> None:
