@@ -92,7 +92,7 @@ def record(noted: Noted, *, actor: Actor, now: datetime) -> DecisionRecord:
         operator_name=noted.operator_name,
         previous_operator_id=noted.previous_operator_id,
         strategy=decision.strategy or "",
-        candidates=_with_turns(decision),
+        candidates=recorded_candidates(decision),
         skipped=skipped_as_json(decision),
         odds=odds_as_text(decision),
         draw=decision.draw,
@@ -132,7 +132,8 @@ def odds_as_text(decision: Decision) -> str:
     return ",".join(f"{each.operator_id}:{each.weight}" for each in decision.candidates)
 
 
-def _with_turns(decision: Decision) -> list[dict[str, Any]]:
+def recorded_candidates(decision: Decision) -> list[dict[str, Any]]:
+    """The candidates as they are kept, in a smooth rotation with their turns."""
     rows = candidates_as_json(decision)
     if decision.strategy == SMOOTH_WEIGHTED:
         for row, each in zip(rows, decision.candidates, strict=True):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from contacts import copying
 from contacts.bulk import read_inquiries, read_plain
 from contacts.copying import candidates_as_text, skipped_as_text
-from contacts.distribution import Candidate, Reason, Skipped, draw_one, weigh
-from contacts.history import candidates_as_json, skipped_as_json
+from contacts.distribution import STRATEGIES, Candidate, Reason, Skipped, draw_one, weigh
+from contacts.history import recorded_candidates, skipped_as_json
 from contacts.models import Contact, DecisionRecord
 from contacts.services import Inquiry, create_contacts
 from leads import copying as lead_copying
@@ -35,11 +35,18 @@ candidates = st.builds(
 )
 
 
-@given(st.lists(candidates, max_size=5), st.lists(candidates, max_size=3), st.sampled_from(Reason))
-def test_the_json_of_a_decision_is_the_same_however_it_is_made(among, passed_over, reason):
+@given(
+    st.lists(candidates, max_size=5),
+    st.lists(candidates, max_size=3),
+    st.sampled_from(Reason),
+    st.sampled_from(sorted(STRATEGIES)),
+)
+def test_the_json_of_a_decision_is_the_same_however_it_is_made(
+    among, passed_over, reason, strategy
+):
     skipped = [Skipped(each, reason) for each in passed_over]
-    decision = draw_one(weigh(among, skipped), lambda: 0.5)
-    assert json.loads(candidates_as_text(decision)) == candidates_as_json(decision)
+    decision = draw_one(weigh(among, skipped, strategy=strategy), lambda: 0.5)
+    assert json.loads(candidates_as_text(decision)) == recorded_candidates(decision)
     assert json.loads(skipped_as_text(decision)) == skipped_as_json(decision)
 
 
