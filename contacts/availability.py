@@ -1,6 +1,6 @@
 """Who of some sources' operators can take a contact, as of one moment."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
@@ -34,23 +34,32 @@ class Availability:
         self._by_source: dict[int, list[Candidate]] = {pk: [] for pk in sources}
         self._hands_out: dict[int, bool] = {}
         self._with_queue: set[int] = set()
-        self._given: Counter[int] = Counter()
+        # Loads as they were read, and what was given and freed since.
+        self._read: dict[int, int] = {}
+        self._given: defaultdict[int, int] = defaultdict(int)
         if not sources or locked == {}:
             return
         for row in assignments_with_load(sources):
             if locked is None or row.operator_id in locked:
-                self._by_source[row.source_id].append(as_candidate(row, now=self.now))
+                candidate = as_candidate(row, now=self.now)
+                self._by_source[row.source_id].append(candidate)
+                self._read[candidate.operator_id] = candidate.load
                 self._hands_out[row.source_id] = row.hands_out  # type: ignore[attr-defined]  # annotated
                 if row.hands_out and row.has_queue:  # type: ignore[attr-defined]  # annotated
                     self._with_queue.add(row.source_id)
 
     def candidates(self, source: Source) -> list[Candidate]:
         """The source's operators with their loads as of now."""
-        return [self._as_of_now(each) for each in self._by_source[source.pk]]
+        return self._as_of_now(source.pk).copy()
 
-    def _as_of_now(self, read: Candidate) -> Candidate:
-        given = self._given[read.operator_id]
-        return read.loaded(given) if given else read
+    def _as_of_now(self, source_id: int) -> list[Candidate]:
+        """Only of whom something was given since the last look, another candidate is made."""
+        team, read, given = self._by_source[source_id], self._read, self._given
+        for place, each in enumerate(team):
+            new = read[each.operator_id] + given[each.operator_id] - each.load
+            if new:
+                team[place] = each.loaded(new)
+        return team
 
     def assigned(self, source: Source, operator_id: int | None) -> Candidate | None:
         """The operator as one of the source's; None if not assigned to it."""
@@ -64,11 +73,7 @@ class Availability:
 
     def with_room(self, sources: Iterable[int]) -> list[int]:
         """Those of the sources that have somebody who can take a contact."""
-        return [
-            pk
-            for pk in sources
-            if any(not self._as_of_now(each).unavailable() for each in self._by_source[pk])
-        ]
+        return [pk for pk in sources if any(not each.unavailable() for each in self._as_of_now(pk))]
 
     def hands_out(self, source: Source) -> bool:
         """Does the source hand out by itself, as of now? `source` may have been read before."""

@@ -1,6 +1,7 @@
 """Many contacts in one request: what is invalid is told and does not stop the others."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -18,9 +19,21 @@ from crm_project.actor import Actor
 from crm_project.api.errors import ExceptionFormatter
 from crm_project.api.filters import LARGEST_ID
 from crm_project.api.schema import ErrorSerializer
+from leads.identity import is_erased_id
+from leads.services import Profile
 from sources.models import Source, validate_code
 
 MOST_IN_BULK = 1000
+# The texts of an item and how long they may be, that which must be there first.
+PLAIN = {
+    "lead_external_id": 255,
+    "message": 10_000,
+    "lead_name": 255,
+    "lead_phone": 64,
+    "lead_email": 254,
+}
+# What no text may hold: NUL and halves of characters.
+UNUSUAL = re.compile("[\0\ud800-\udfff]")
 EXAMPLE = OpenApiExample(
     "Messages, in their order", {"contacts": [examples.NEW_CONTACT.value]}, request_only=True
 )
@@ -91,11 +104,44 @@ def read_inquiries(
     reader = NewContactSerializer(context=context)
     read: list[Inquiry | APIException] = []
     for item in items:
+        if plain := read_plain(item, context["sources"], only_sources):
+            read.append(plain)
+            continue
         try:
             read.append(_read(reader, item))
         except APIException as error:
             read.append(error)
     return read
+
+
+def read_plain(
+    item: Any, sources: Mapping[Any, Source | None], only_sources: Collection[int] | None
+) -> Inquiry | None:
+    """What an item asks for in which there is nothing wrong and nothing unusual, exactly as the
+    serializer would read it, in a tenth of the time; None: it has to look.
+    """
+    if type(item) is not dict:
+        return None
+    source = _plain_source(item.get("source_code"), item.get("source_id"), sources)
+    if source is None or not (only_sources is None or source.pk in only_sources):
+        return None
+    texts = ["" if (text := item.get(field)) is None else text for field in PLAIN]
+    for text, longest in zip(texts, PLAIN.values(), strict=True):
+        if type(text) is not str or len(text) > longest:
+            return None
+    external_id, message, name, phone, email = texts
+    if not external_id.strip() or is_erased_id(external_id) or UNUSUAL.search("".join(texts)):
+        return None
+    return Inquiry(source, external_id, message, Profile(name.strip(), phone, email))
+
+
+def _plain_source(code: Any, pk: Any, sources: Mapping[Any, Source | None]) -> Source | None:
+    """That which is named by one of the two, if it takes contacts."""
+    name = pk if code is None else code
+    if type(name) is not (int if code is None else str) or not (code is None or pk is None):
+        return None
+    source = sources.get(name)
+    return source if source and source.is_active else None
 
 
 def _sources_named(items: Sequence[Any]) -> dict[Any, Source | None]:

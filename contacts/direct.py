@@ -12,7 +12,6 @@ wait, not to overtake a queue, a strategy or a rule that compares. See
 docs/decisions/0015-locking-the-chosen-one.md.
 """
 
-import json
 import random
 from contextlib import nullcontext
 from datetime import datetime
@@ -21,13 +20,14 @@ from typing import Unpack
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, transaction
 from django.utils import timezone
 
+from contacts.copying import candidates_as_text, skipped_as_text
 from contacts.distribution import WEIGHTED_RANDOM, Candidate, Decision, draw_one, sort_out, weigh
 from contacts.handout import How
-from contacts.history import Kind, count_once_committed, record
+from contacts.history import Kind, Noted, count_once_committed, odds_as_text, record
 from contacts.inquiry import Inquiry
 from contacts.models import Contact, DecisionRecord
 from contacts.selectors import look_at_one, look_at_source
-from crm_project.actor import SYSTEM
+from crm_project.actor import SYSTEM, Actor
 from crm_project.errors import StaleError
 from crm_project.statements import Insert, run
 from leads.models import Lead
@@ -61,71 +61,72 @@ def create_directly(inquiry: Inquiry, **how: Unpack[How]) -> tuple[Contact, Deci
         decision = draw_one(weigh(*sort_out(look.operators)), how.get("draw", random.random))
         if not decision.chosen:
             return None
-        contact = _contact(inquiry, decision.chosen, now)
-        written = record(
-            contact,
-            decision,
-            kind=Kind.CREATE,
-            previous=None,
-            actor=how.get("actor", SYSTEM),
-            now=now,
-            hands_out=inquiry.source.auto_assign_waiting,
-        )
+        noted = _noted(inquiry, decision, decision.chosen, now)
         give = _in_one_call if connection.vendor == "postgresql" else _step_by_step
         try:
-            give(inquiry, contact, written, given_at=how.get("now"))
+            give(inquiry, noted, how.get("actor", SYSTEM), given_at=how.get("now"))
         except GoneError:
             look = None
             continue
         except StaleError:
             return None
-        count_once_committed([written])
-        return contact, decision
+        count_once_committed([noted])
+        return noted.contact, decision
     return None
 
 
-def _contact(inquiry: Inquiry, chosen: Candidate, now: datetime) -> Contact:
-    """As it will be, without its lead."""
-    operator = Operator.from_db(DEFAULT_DB_ALIAS, ["id", "name"], [chosen.operator_id, chosen.name])
-    return Contact(
+def _noted(inquiry: Inquiry, decision: Decision, chosen: Candidate, now: datetime) -> Noted:
+    """The decision and the contact as they will be, without the lead."""
+    contact = Contact(
         source=inquiry.source,
-        operator=operator,
+        operator=Operator.from_db(
+            DEFAULT_DB_ALIAS, ["id", "name"], [chosen.operator_id, chosen.name]
+        ),
         message=inquiry.message,
         created_at=now,
         assigned_at=now,
+    )
+    return Noted(
+        contact,
+        decision,
+        Kind.CREATE,
+        operator_id=chosen.operator_id,
+        operator_name=chosen.name,
+        previous_operator_id=None,
+        forced=False,
+        hands_out=inquiry.source.auto_assign_waiting,
     )
 
 
 @transaction.atomic
 def _step_by_step(
-    inquiry: Inquiry, contact: Contact, written: DecisionRecord, *, given_at: datetime | None
+    inquiry: Inquiry, noted: Noted, actor: Actor, *, given_at: datetime | None
 ) -> None:
     """Of SQLite, where whoever writes is alone. `given_at` None: now that we are.
 
     Raises GoneError, and StaleError where the lead of this external id is another one.
     """
-    given_at = given_at or timezone.now()
+    given_at, contact = given_at or timezone.now(), noted.contact
     lead = find_or_create_lead(inquiry.external_id, inquiry.profile, now=contact.created_at)
-    look = look_at_one(contact.source_id, contact.operator_id or 0, now=given_at)
+    look = look_at_one(contact.source_id, noted.operator_id or 0, now=given_at)
     if look is None or look.in_turn or look.operators[0].unavailable():
         raise GoneError
     contact.lead, contact.assigned_at = lead, given_at
     insert_contact(contact)
-    written.contact, written.created_at = contact, given_at
-    written.auto_assign_waiting = look.hands_out
-    insert_decision(written)
+    insert_decision(record(noted._replace(hands_out=look.hands_out), actor=actor, now=given_at))
 
 
 def _in_one_call(
-    inquiry: Inquiry, contact: Contact, written: DecisionRecord, *, given_at: datetime | None
+    inquiry: Inquiry, noted: Noted, actor: Actor, *, given_at: datetime | None
 ) -> None:
     """The same of PostgreSQL, by the function that migration 0013 makes."""
+    contact, decision = noted.contact, noted.decision
     new = new_lead(inquiry.external_id, inquiry.profile, now=contact.created_at)
     values = [
         *(new.external_id, new.name, new.phone, new.email, new.phone_e164, new.email_key),
-        *(contact.source_id, written.operator_id, written.operator_name, contact.message),
-        *(json.dumps(written.candidates), json.dumps(written.skipped)),
-        *(written.odds, written.draw, written.actor_type, written.actor_name),
+        *(contact.source_id, noted.operator_id, noted.operator_name, contact.message),
+        *(candidates_as_text(decision), skipped_as_text(decision)),
+        *(odds_as_text(decision), decision.draw, actor.type, actor.name),
         *(contact.created_at, given_at is not None),
     ]
     # By itself, a call is a transaction of its own.

@@ -11,9 +11,10 @@ from typing import TypedDict, Unpack
 from django.utils import timezone
 
 from contacts.availability import Availability
+from contacts.copying import write_decisions
 from contacts.distribution import SMOOTH_WEIGHTED, Decision, draw_one
-from contacts.history import Kind, count_once_committed, record
-from contacts.models import WAITING, Contact, DecisionRecord
+from contacts.history import Kind, Noted, count_once_committed
+from contacts.models import WAITING, Contact
 from contacts.selectors import Latest, latest_of_leads, queues
 from crm_project.actor import SYSTEM, Actor
 from operators.models import Operator
@@ -52,7 +53,7 @@ class Handout:
         self.available = Availability(sources, locked=locked, now=self.now)
         self.draw = how.get("draw", random.random)
         self.actor = how.get("actor", SYSTEM)
-        self._records: list[DecisionRecord] = []
+        self._noted: list[Noted] = []
         self._latest: dict[int, Latest | None] = {}
 
     def expect(self, contacts: Iterable[Contact]) -> None:
@@ -143,15 +144,16 @@ class Handout:
         forced: bool = False,
     ) -> None:
         """Record a decision that the contact shows already."""
-        self._records.append(
-            record(
+        operator = contact.operator
+        self._noted.append(
+            Noted(
                 contact,
                 decision,
-                kind=kind,
-                previous=previous,
+                kind,
+                operator_id=contact.operator_id,
+                operator_name=operator.name if operator else "",
+                previous_operator_id=previous,
                 forced=forced,
-                actor=self.actor,
-                now=self.now,
                 hands_out=self.available.hands_out(contact.source),
             )
         )
@@ -204,7 +206,7 @@ class Handout:
                 handovers=0,
                 escalated_at=None,
             )
-        DecisionRecord.objects.bulk_create(self._records)
-        count_once_committed(self._records)
-        self._records.clear()
+        write_decisions(self._noted, actor=self.actor, now=self.now)
+        count_once_committed(self._noted)
+        self._noted.clear()
         self.available.rotations.write(self.now)

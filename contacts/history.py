@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -65,45 +65,48 @@ def skipped_as_json(decision: Decision) -> list[dict[str, Any]]:
     ]
 
 
-def record(
-    contact: Contact,
-    decision: Decision,
-    *,
-    kind: Kind,
-    previous: int | None,
-    actor: Actor,
-    now: datetime,
-    hands_out: bool,
-    forced: bool = False,
-) -> DecisionRecord:
-    """The row to be written for a decision that has just been put into the contact.
-
-    `previous` is the id of the operator it had before, None if it had none; `hands_out`: does the
+class Noted(NamedTuple):
+    """A decision with what became of its contact, to be written: the operator's name is empty where
+    nobody got it, `previous_operator_id` None where nobody had it before; `hands_out`: does the
     source hand out by itself?
     """
+
+    contact: Contact
+    decision: Decision
+    kind: Kind
+    operator_id: int | None
+    operator_name: str
+    previous_operator_id: int | None
+    forced: bool
+    hands_out: bool
+
+
+def record(noted: Noted, *, actor: Actor, now: datetime) -> DecisionRecord:
+    """What is kept of the decision."""
+    decision = noted.decision
     return DecisionRecord(
-        contact=contact,
-        source_id=contact.source_id,
-        kind=kind,
-        operator_id=contact.operator_id,
-        operator_name=contact.operator.name if contact.operator else "",
-        previous_operator_id=previous,
+        contact=noted.contact,
+        source_id=noted.contact.source_id,
+        kind=noted.kind,
+        operator_id=noted.operator_id,
+        operator_name=noted.operator_name,
+        previous_operator_id=noted.previous_operator_id,
         strategy=decision.strategy or "",
-        candidates=_with_turns(decision),
+        candidates=recorded_candidates(decision),
         skipped=skipped_as_json(decision),
         odds=odds_as_text(decision),
         draw=decision.draw,
-        forced=forced,
-        auto_assign_waiting=hands_out,
+        forced=noted.forced,
+        auto_assign_waiting=noted.hands_out,
         actor_type=actor.type,
         actor_name=actor.name,
         created_at=now,
     )
 
 
-def count_once_committed(records: Iterable[DecisionRecord]) -> None:
+def count_once_committed(noted: Iterable[Noted]) -> None:
     """Count the decisions of this transaction for the metrics, if it is kept."""
-    counts = Counter((each.contact.source.code, outcome_of(each)) for each in records)
+    counts = Counter((each.contact.source.code, outcome_of(each)) for each in noted)
 
     def count() -> None:
         for (source, outcome), number in counts.items():
@@ -113,13 +116,13 @@ def count_once_committed(records: Iterable[DecisionRecord]) -> None:
     transaction.on_commit(count, robust=True)
 
 
-def outcome_of(record: DecisionRecord) -> str:
+def outcome_of(noted: Noted) -> str:
     """One of OUTCOMES, `waiting` where nobody got the contact, `kept` where who had it has it."""
-    if record.operator_id is None:
+    if noted.operator_id is None:
         return "waiting"
-    if record.kind != Kind.REOPEN and record.operator_id == record.previous_operator_id:
+    if noted.kind != Kind.REOPEN and noted.operator_id == noted.previous_operator_id:
         return "kept"
-    return OUTCOMES[Kind(record.kind)]
+    return OUTCOMES[Kind(noted.kind)]
 
 
 def odds_as_text(decision: Decision) -> str:
@@ -129,7 +132,8 @@ def odds_as_text(decision: Decision) -> str:
     return ",".join(f"{each.operator_id}:{each.weight}" for each in decision.candidates)
 
 
-def _with_turns(decision: Decision) -> list[dict[str, Any]]:
+def recorded_candidates(decision: Decision) -> list[dict[str, Any]]:
+    """The candidates as they are kept, in a smooth rotation with their turns."""
     rows = candidates_as_json(decision)
     if decision.strategy == SMOOTH_WEIGHTED:
         for row, each in zip(rows, decision.candidates, strict=True):

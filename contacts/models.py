@@ -315,6 +315,25 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
+class ImportedRow(models.Model):
+    """A row of a file that is a contact since, so that it never becomes a second one.
+
+    Written in the transaction that makes the contact, and kept for as long as contacts are.
+    """
+
+    # Of the source and the id that the row had (`contacts.importing`), from which nobody can tell
+    # either: an id may be somebody's number.
+    key = models.UUIDField(_("key"), primary_key=True, editable=False)
+
+    class Meta:
+        verbose_name = _("imported row")
+        verbose_name_plural = _("imported rows")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
 class ImportRun(models.Model):
     """A file that somebody sent to be imported, and how far that has come.
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from contacts.copying import write_contacts
 from contacts.direct import create_directly
 from contacts.distribution import Decision, weigh
 from contacts.handout import CHANGING_HANDS, Handout, How
@@ -28,6 +29,7 @@ from leads.models import Lead
 from leads.services import LeadIsErased, Profile, find_or_create_leads
 
 Result = TypeVar("Result")
+LEAD, SOURCE = Contact._meta.get_field("lead"), Contact._meta.get_field("source")
 
 
 class SourceInactive(Conflict):
@@ -123,7 +125,7 @@ def create_contacts(
         lock_for_parking(
             {each.source_id for each in contacts if each.waiting_since}, serving=locked
         )
-        Contact.objects.bulk_create(contacts)
+        write_contacts(contacts)
         handout.write()
         return list(zip(contacts, decisions, strict=True))
 
@@ -134,13 +136,18 @@ def _profiles(inquiries: Sequence[Inquiry]) -> dict[str, Profile]:
     """What all of them together tell about each lead; who came first goes first."""
     known: dict[str, Profile] = {}
     for each in inquiries:
-        known[each.external_id] = known.get(each.external_id, each.profile).or_else(each.profile)
+        before = known.get(each.external_id)
+        known[each.external_id] = before.or_else(each.profile) if before else each.profile
     return known
 
 
 def _new_contact(inquiry: Inquiry, leads: dict[str, Lead], now: datetime) -> Contact:
-    lead = leads[inquiry.external_id]
-    return Contact(lead=lead, source=inquiry.source, message=inquiry.message, created_at=now)
+    lead, source = leads[inquiry.external_id], inquiry.source
+    new = Contact(lead_id=lead.pk, source_id=source.pk, message=inquiry.message, created_at=now)
+    # As `lead=lead` would, which asks for each what is known of all.
+    LEAD.set_cached_value(new, lead)
+    SOURCE.set_cached_value(new, source)
+    return new
 
 
 def change_status(

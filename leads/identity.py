@@ -4,6 +4,7 @@ written, and the id of one who is nobody any more.
 
 import re
 import secrets
+from functools import lru_cache
 
 import phonenumbers
 
@@ -11,6 +12,7 @@ import phonenumbers
 LONGEST_EMAIL = 254
 
 
+@lru_cache(maxsize=20_000)
 def normalised_phone(text: str, *, region: str) -> str:
     """The number in E.164, such as +79000000102; empty where it is none that can be dialled.
 

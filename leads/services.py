@@ -4,8 +4,8 @@ Lock order: leads by pk, all in one statement; they come before operators and co
 writes for a lead holds its lock until that is done, so that it is not merged away meanwhile.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Collection, KeysView, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed
 from crm_project.errors import Conflict, StaleError
 from crm_project.statements import read, run
+from leads.copying import make_missing
 from leads.identity import erased_id, normalised_email, normalised_phone
 from leads.models import Lead
 from leads.selectors import survivors_of
@@ -48,7 +49,7 @@ class Profile:
     def or_else(self, other: "Profile") -> "Profile":
         """This one, completed by what the other knows."""
         return Profile(
-            *(mine or theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
+            self.name or other.name, self.phone or other.phone, self.email or other.email
         )
 
 
@@ -71,9 +72,9 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
         # In one order, so that two that make the same leads do not wait for each other.
         for external_id, profile in sorted(profiles.items())
     ]
-    # Conflicts are ignored rather than caught: an error would spoil the whole transaction.
-    Lead.objects.bulk_create(new, ignore_conflicts=True)
-    leads = _lock_survivors(profiles.keys())
+    made = make_missing(new)
+    known = {each: None for each in profiles if each not in made}
+    leads = _lock_survivors(known.keys()) if known else {}
     lacking = {
         lead.pk: lead
         for external_id, lead in leads.items()
@@ -81,12 +82,20 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     }
     if lacking:
         Lead.objects.bulk_update(map(_with_keys, lacking.values()), WRITTEN)
-    return leads
+    return leads | made
 
 
 def new_lead(external_id: str, profile: Profile, *, now: datetime) -> Lead:
     """One that is not in the database yet."""
-    return _with_keys(Lead(external_id=external_id, created_at=now, **asdict(profile)))
+    return _with_keys(
+        Lead(
+            external_id=external_id,
+            name=profile.name,
+            phone=profile.phone,
+            email=profile.email,
+            created_at=now,
+        )
+    )
 
 
 # What is known stays, and what is missing is filled. An update locks the row, as it must be.
@@ -122,7 +131,7 @@ def find_or_create_lead(external_id: str, profile: Profile, *, now: datetime) ->
     return lead
 
 
-def _lock_survivors(external_ids: Collection[str]) -> dict[str, Lead]:
+def _lock_survivors(external_ids: KeysView[str]) -> dict[str, Lead]:
     """For each of the ids the lead that it stands for."""
     known = Lead.objects.filter(external_id__in=external_ids)
     locked = _lock(Q(pk__in=survivors_of(known)))

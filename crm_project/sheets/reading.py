@@ -87,7 +87,7 @@ def _csv_rows(file: BinaryIO) -> Iterator[list[str]]:
     text.seek(0)
     head = text.read(CHUNK)
     text.seek(0)
-    reader = csv.reader(text, delimiter=_delimiter(head))
+    reader = csv.reader(text, delimiter=delimiter_of(head))
     try:
         for row in reader:
             yield [cell[1:] if SHIELDED.match(cell) else cell for cell in row]
@@ -118,7 +118,7 @@ def _encoding(file: BinaryIO) -> str:
     raise SheetError(_("The file is neither XLSX nor text in UTF-8 or Windows-1251."))
 
 
-def _delimiter(head: str) -> str:
+def delimiter_of(head: str) -> str:
     """That which makes the most cells of the first row."""
     first = next(filter(str.strip, head.splitlines()), "")
 

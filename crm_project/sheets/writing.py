@@ -40,11 +40,11 @@ def csv_parts(header: Sequence[str], pages: Pages) -> Iterator[bytes]:
 def _csv(rows: Iterable[Sequence[Cell]], delimiter: str) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter)
-    writer.writerows([_shielded(cell) for cell in row] for row in rows)
+    writer.writerows([shielded(cell) for cell in row] for row in rows)
     return text.getvalue().encode()
 
 
-def _shielded(cell: Cell) -> Cell:
+def shielded(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
