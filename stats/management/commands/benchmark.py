@@ -65,6 +65,9 @@ class Command(BaseCommand):
         # What is started here is ended here, however we are told to end.
         before = signal.signal(signal.SIGTERM, _stop)
         try:
+            if options.get("json") and not self.plain:
+                # Better now than after an hour.
+                Path(options["json"]).open("a").close()
             work.get(what, self.read if what in READS else self.arrive)()
         except DatabaseError as error:
             raise CommandError(database_trouble(error)) from error
