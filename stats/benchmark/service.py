@@ -14,7 +14,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 
@@ -107,7 +107,7 @@ class Service:
         told = (each for each in self._told(mark) if each.get("level") != "INFO")
         return dict(Counter(str(each.get("message")) for each in told))
 
-    def _told(self, mark: int) -> list[dict[str, object]]:
+    def _told(self, mark: int) -> list[dict[str, Any]]:
         lines = []
         with self.log.open("rb") as log:
             log.seek(mark)
