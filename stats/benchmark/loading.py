@@ -70,7 +70,7 @@ def write(
     table, names, written = model._meta.db_table, ", ".join(columns), 0
     if connection.vendor == "sqlite":
         marks = ", ".join(["%s"] * len(columns))
-        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  # nosec B608
         while batch := list(islice(rows, BATCH)):
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.executemany(statement, batch)
