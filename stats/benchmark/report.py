@@ -88,13 +88,11 @@ def as_json(what: str, options: Mapping[str, Any], found: Mapping[str, Any]) -> 
                 "django": django.get_version(),
                 "database": f"{connection.vendor} {_version()}",
             },
-            **{
-                key: [asdict(each) for each in value] if key == "rows" else value
-                for key, value in found.items()
-            },
+            **found,
         },
         indent=2,
         ensure_ascii=False,
+        default=asdict,
     )
 
 

@@ -127,7 +127,7 @@ class Command(BaseCommand):
             )
         for message, times in found.warnings.items():
             self.say(f"In the log, {times} times: {message}")
-        self.keep(**asdict(found) | {"rows": found.rows})
+        self.keep(**asdict(found))
         self.refuse(found.broken)
 
     def scale(self) -> None:
@@ -145,9 +145,7 @@ class Command(BaseCommand):
         for each in grown:
             self.say(each.as_line())
         self.keep(
-            rounds=[
-                {"contacts": size, "rows": [asdict(row) for row in rows]} for size, rows in found
-            ],
+            rounds=[{"contacts": size, "rows": rows} for size, rows in found],
             grown=[asdict(each) | {"times": scale.ratios(each.p50_ms)} for each in grown],
         )
 
