@@ -94,17 +94,17 @@ def test_it_leaves_a_database_with_data_alone():
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        ["fill", "--contacts", "10"],
-        ["admin", "--repeats", "0"],
-        ["admin"],
-        ["intake", "--seconds", "x"],
-        ["scale", "--sizes", "1000,"],
-        ["lists", "--json", "/nowhere/at/all.json"],
+        (["fill", "--contacts", "10"], "from 1000"),
+        (["admin", "--repeats", "0"], "from 1 to 1000"),
+        (["admin"], "no superuser"),
+        (["intake", "--seconds", "x"], "whole number"),
+        (["scale", "--sizes", "1000,"], "whole number"),
+        (["lists", "--json", "/nowhere/at/all.json"], "No such file"),
     ],
 )
-def test_bad_arguments_are_said(arguments):
-    with pytest.raises(CommandError):
+def test_bad_arguments_are_said(arguments, said):
+    with pytest.raises(CommandError, match=said):
         call_command("benchmark", *arguments)
     assert not get_user_model().objects.exists()
