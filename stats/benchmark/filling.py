@@ -80,7 +80,7 @@ def fill(
         choices = _staff(chance)
     leads = max(1, contacts // CONTACTS_PER_LEAD)
     times = _Times(timezone.now().astimezone(UTC).replace(tzinfo=None), contacts, per_day)
-    with bare([Lead, Contact, DecisionRecord]):
+    with bare([Lead, Contact], also=[DecisionRecord]):
         write(Lead, LEAD_COLUMNS, _leads(leads, times), lambda n: progress("leads", n, leads))
         rows = _contacts(contacts, choices, chance, times)
         write(Contact, CONTACT_COLUMNS, rows, lambda n: progress("contacts", n, contacts))
