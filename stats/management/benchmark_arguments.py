@@ -52,7 +52,7 @@ def add_to(parser: ArgumentParser) -> None:
     number("intake mix scale", "--connections", 16, (1, 500), "each sends one after the other")
     number("intake mix scale", "--seconds", 10, (1, 86_400), "after up to 2 s to warm up")
     number("intake mix", "--sources", 1, (1, SOURCES - 1), "to which the contacts come")
-    asked = "requests for each address; fewer, but 3, of what takes 10 s"
+    asked = "requests for each address; fewer where they take 10 s together"
     number("lists stats admin scale", "--repeats", 20, (1, 1_000), asked)
     number("scale", "--rounds", 3, (1, 100), "over all sizes; of them medians are told")
     number("import", "--rows", 100_000, (1, MOST_CONTACTS), "contacts in the file")
