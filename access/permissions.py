@@ -149,7 +149,7 @@ def _refuse_if_from_elsewhere(request: Request) -> None:
         )
     origin = request.headers.get("Origin")
     if origin and _host_of(origin) != request.get_host():
-        raise PermissionDenied
+        raise PermissionDenied(_("A page of another site may not use the open API."))
 
 
 def _host_of(origin: str) -> str | None:

@@ -12,7 +12,11 @@ unset PYTHONDONTWRITEBYTECODE
 # Sets PYTHON to a Python of at least 3.11.
 find_python() {
   local candidate version found=""
-  for candidate in ${PYTHON:+"$PYTHON"} python3.14 python3.13 python3.12 python3.11 python3 python; do
+  if [ -n "${PYTHON:-}" ]; then
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && return
+    fail "PYTHON=$PYTHON cannot be used ($("$PYTHON" --version 2>&1 || true)): Python 3.11 or newer is needed."
+  fi
+  for candidate in python3.14 python3.13 python3.12 python3.11 python3 python; do
     command -v "$candidate" >/dev/null 2>&1 || continue
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
       PYTHON=$candidate

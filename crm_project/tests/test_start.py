@@ -139,6 +139,13 @@ def test_an_old_python_is_said(folder, free_port):
     assert_one_line(done, "Python 3.11", "Python 3.8.18")
 
 
+def test_a_named_python_that_is_too_old_is_not_passed_over(folder, free_port):
+    old = folder / "old"
+    old.write_text(f'#!{BASH}\n[ "$1" = --version ] && echo "Python 3.10.13" && exit; exit 1\n')
+    old.chmod(0o755)
+    assert_one_line(start(folder, PORT=free_port, PYTHON=str(old)), str(old), "Python 3.10.13")
+
+
 def test_a_python_without_venv_is_said(folder, free_port):
     script = 'case "$*" in *ensurepip*) exit 1 ;; --version) echo "Python 3.12.1" ;; esac'
     done = start(folder, PORT=free_port, PATH=pretend(folder, script))

@@ -13,8 +13,7 @@ from contacts.personal_data import as_json
 class Command(BaseCommand):
     help = (
         "Writes everything kept about a lead as JSON: the profile and its changes, what was merged"
-        " with it, and every contact with its message. Changes nothing: a second run writes the"
-        " same, and what has come since."
+        " with it, and every contact with its message. Changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,7 +11,9 @@ function cell(content) {
 
 function operatorRow(operator) {
   const meter = document.createElement("meter");
-  meter.max = meter.high = operator.max_active_contacts;
+  meter.max = operator.max_active_contacts;
+  // Of another colour when it is full.
+  meter.high = meter.max - 1;
   meter.value = operator.current_load;
   meter.textContent = `${operator.load_percentage} %`;
   const tr = document.createElement("tr");
