@@ -1,6 +1,8 @@
 """Answers in the one shape of errors, for what goes wrong outside the API's views."""
 
 import sys
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 from django.core.exceptions import DisallowedHost
@@ -11,6 +13,19 @@ from django.views import defaults
 from rest_framework.exceptions import APIException
 
 from crm_project.faults import fault_of, log_fault
+
+# Without a character that a template would write otherwise.
+FAULT_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{max-width:40rem;margin:4rem auto;padding:0 1rem;font:1.1rem/1.5 system-ui,sans-serif}"
+    "a{border:1px solid;border-radius:.5rem;color:inherit;padding:.5rem 1rem;text-decoration:none}"
+)
+_digest = b64encode(sha256(FAULT_STYLE.encode()).digest()).decode()
+# This style, and nothing else.
+FAULT_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_digest}'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
 
 
 def error_response(status: int, code: str, detail: str) -> JsonResponse:
@@ -68,8 +83,9 @@ def fault_response(request: HttpRequest, fault: APIException) -> HttpResponse:
     """Asks no database: neither who is signed in, nor what the back office shows around a page."""
     response: HttpResponse
     if _is_page(request):
-        page = render_to_string("fault.html", {"words": fault.detail})
+        page = render_to_string("fault.html", {"words": fault.detail, "style": FAULT_STYLE})
         response = HttpResponse(page, status=fault.status_code)
+        response["Content-Security-Policy"] = FAULT_POLICY
     else:
         response = error_response(fault.status_code, fault.default_code, str(fault.detail))
     if wait := getattr(fault, "wait", None):

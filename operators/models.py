@@ -29,7 +29,7 @@ def validate_time_zone(name: str) -> None:
 class Operator(models.Model):
     """A person who answers contacts, a limited number of them at a time.
 
-    The load is not a field: it is counted from the open contacts (`contacts.selectors`).
+    The load is not a field: `contacts.models.Load` has it.
     """
 
     name = models.CharField(_("name"), max_length=100)

@@ -17,7 +17,7 @@ LONG_AGO, FAR_OFF = "2020-01-01 00:00:00", "2120-01-01 00:00:00"
 @pytest.fixture
 def service(tmp_path):
     service = Service(f"sqlite:///{tmp_path}/db.sqlite3")
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.start()
     yield service
     if service.process.poll() is None:

@@ -28,7 +28,7 @@ update_lead(Lead.objects.get(external_id="tg:77-secret"), name="Анна Щук�
 def test_an_erased_text_is_in_no_byte_of_the_database(tmp_path):
     path = tmp_path / "db.sqlite3"
     service = Service(f"sqlite:///{path}")
-    service.manage("migrate", "-v0")
+    service.migrate()
     service.manage("shell", "-v0", "-c", WRITE)
     assert set(left_in(path)) == set(SECRETS)
     service.manage("erase_lead", "tg:77-secret", "--yes")

@@ -281,7 +281,7 @@ def test_a_key_outlives_the_service(tmp_path):
         with urllib.request.urlopen(urllib.request.Request(url, content, headers)) as answer:
             return answer.read(), answer.headers["Idempotency-Replayed"]
 
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.start()
     post("/sources", {"name": "Телеграм", "code": "tg"})
     first, replayed = post("/contacts", ONE)

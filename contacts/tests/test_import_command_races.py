@@ -153,7 +153,7 @@ def kill_once_there_are(count, process, contacts):
 
 
 def killed_and_resumed(service, path, contacts):
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.manage("shell", "-c", MAKE_A_FIRM)
     write_file(path, 12_000)
     for count in (0, 1000):

@@ -60,7 +60,7 @@ def killed_amid_creates(service, kill, attempt=0):
 
 
 def set_up(service):
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.start()
     source = call(f"{service.url}/sources", {"name": "Телеграм", "code": "tg"})
     for _ in range(3):

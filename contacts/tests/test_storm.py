@@ -27,7 +27,7 @@ def server():
 def storm_on(server, seconds, *, application="crm_project.wsgi", everything=True):
     """What the clients saw, and what `check_invariants` says of what they left."""
     service = Service(server.url(), workers=4, threads=4, application=application)
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     if application != "crm_project.wsgi":
         with psycopg.connect(server.url()) as database:
             ((definition,),) = database.execute(

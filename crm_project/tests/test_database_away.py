@@ -25,7 +25,7 @@ SESSION = {"Cookie": "sessionid=0123456789abcdefghijklmnopqrstuv"}
 
 def served(database_url):
     service = Service(database_url, workers=2, threads=4)
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.start()
     return service
 

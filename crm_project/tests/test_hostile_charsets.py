@@ -15,7 +15,7 @@ def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("charsets")
     counters = {"CRM_COUNTERS_FILE": str(folder / "counters.sqlite3")}
     service = Service(f"sqlite:///{folder / 'db.sqlite3'}", workers=1, **counters)
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     # The page for signing in names files by what is in them; one process of the tests collects.
     with (tmp_path_factory.getbasetemp().parent / "static.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -20,7 +20,7 @@ def service(tmp_path):
         CRM_REQUESTS_PER_MINUTE_ADDRESS="200",
         CRM_COUNTERS_FILE=f"{tmp_path}/counters.sqlite3",
     )
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.start()
     yield service
     service.kill()

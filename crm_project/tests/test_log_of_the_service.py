@@ -27,7 +27,7 @@ PROXIED = {"X-Forwarded-Proto": "https", "Accept-Language": "en"}
 def migrated(tmp_path_factory):
     """A database to be copied: migrations take their time."""
     path = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
-    Service(f"sqlite:///{path}").manage("migrate", "--verbosity=0")
+    Service(f"sqlite:///{path}").migrate()
     return path
 
 

@@ -34,7 +34,7 @@ IS_REFUSED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slow")
     service = Service(f"sqlite:///{folder}/db.sqlite3", workers=WORKERS, threads=THREADS)
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     service.start()
     yield service
     service.kill()

@@ -84,7 +84,7 @@ def asking(port):
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stopping")
     service = Service(f"sqlite:///{folder}/db.sqlite3", workers=2, threads=4)
-    service.manage("migrate", "--verbosity=0")
+    service.migrate()
     yield service
     service.kill()
 
