@@ -18,9 +18,6 @@ SIGN_OF_LIFE_SECONDS = 1.0
 # After an attempt to connect that was not answered, the others fail at once for so long: else a
 # hanging server would hold every thread, and with them what needs no database.
 HANGING_SECONDS = 4.0
-# A connection that answered so short a time ago is not asked for a sign of life: under load that
-# would be one statement in nine.
-FRESH_SECONDS = 1.0
 
 
 class Connection(psycopg.Connection[Any]):
@@ -53,7 +50,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     ops_class = DatabaseOperations
     _hangs_until = 0.0
-    _used_at = -FRESH_SECONDS
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         cls = type(self)
@@ -75,17 +71,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cls._hangs_until = 0.0
         connection.patience = self.settings_dict.get("PATIENCE")
         return connection
-
-    def close_if_unusable_or_obsolete(self) -> None:
-        # Before and after each request; that it has been used, Django knows by this.
-        if self.health_check_done:
-            self._used_at = time.monotonic()
-        super().close_if_unusable_or_obsolete()
-
-    def close_if_health_check_failed(self) -> None:
-        if time.monotonic() - self._used_at < FRESH_SECONDS:
-            self.health_check_done = True
-        super().close_if_health_check_failed()
 
     def is_usable(self) -> bool:
         if self.connection is None:
