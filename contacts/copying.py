@@ -106,8 +106,8 @@ def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Itera
         )
 
 
-# Put together by hand, in a fifth of the time, the JSON of `contacts.history`.
 def candidates_as_text(decision: Decision) -> str:
+    """The JSON of `history.recorded_candidates`, put together by hand, which is quicker."""
     whole, in_turn = sum(decision.odds), decision.strategy == SMOOTH_WEIGHTED
     parts = [
         f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
@@ -119,6 +119,7 @@ def candidates_as_text(decision: Decision) -> str:
 
 
 def skipped_as_text(decision: Decision) -> str:
+    """That of `history.skipped_as_json`."""
     parts = [
         f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
         f'"reason": "{reason.value}", "current_load": {each.load}, '

@@ -48,7 +48,7 @@ class GoneError(Exception):
 def create_directly(inquiry: Inquiry, **how: Unpack[How]) -> tuple[Contact, Decision] | None:
     """Record that a lead wrote, and give the contact to an available operator of the source.
 
-    None: nothing is done, it has to go the long way. Raises LeadIsErased.
+    None: nothing is done, it has to go the long way.
     """
     if inquiry.source.sticky or inquiry.source.strategy != WEIGHTED_RANDOM:
         return None
@@ -104,7 +104,7 @@ def _step_by_step(
 ) -> None:
     """Of SQLite, where whoever writes is alone. `given_at` None: now that we are.
 
-    Raises GoneError, and StaleError where the lead of this external id is another one.
+    Raises GoneError, and StaleError where the lead is merged or erased.
     """
     given_at, contact = given_at or timezone.now(), noted.contact
     lead = find_or_create_lead(inquiry.external_id, inquiry.profile, now=contact.created_at)
@@ -141,6 +141,6 @@ def _in_one_call(
     contact.lead = Lead.from_db(DEFAULT_DB_ALIAS, _KNOWN, [lead_id, new.external_id, *known])
 
 
-_GIVE = f"SELECT * FROM contacts_give_directly({', '.join(['%s'] * 18)})"  # noqa: S608  # nosec B608  # nothing of others
+_GIVE = f"SELECT * FROM contacts_give_directly({', '.join(['%s'] * 18)})"  # noqa: S608  # nosec B608  # placeholders alone
 _FAULTS = {"CRM01": GoneError, "CRM02": StaleError}
 _KNOWN = ["id", "external_id", "name", "phone", "email", "created_at"]

@@ -43,7 +43,7 @@ class Candidate:
 
     def loaded(self, contacts: int) -> "Candidate":
         """The same operator with so many more open contacts."""
-        # Written out: `replace` takes three times as long, and many at once ask for many.
+        # Written out, as many at once ask for many: `replace` takes longer.
         return Candidate(
             self.operator_id,
             self.name,

@@ -48,9 +48,6 @@ LEAST, MOST = 100, 5_000
 AT_ONCE = 2
 # SQLite has one lock for all who write, and those who wait for it look every 0.1 s.
 LEFT_TO_OTHERS = 0.15
-# Rows between two vacuums: the open contacts are counted for each batch, by their index alone where
-# the pages are known to be visible to all, and autovacuum comes too late for that.
-VACUUM_AFTER = 50_000
 # Somebody else may hold an operator for as long as the service lets anybody wait.
 ATTEMPTS = 20
 
@@ -107,7 +104,7 @@ def import_all(rows: Iterable[Row], *, actor: Actor, dry_run: bool = False) -> I
 
     Raises what the database said where others were in the way all the time.
     """
-    batches, size, new = Batches(rows), LEAST, 0
+    batches, size = Batches(rows), LEAST
     alone = dry_run or connection.vendor == "sqlite" or connection.in_atomic_block
     work = partial(_timed, actor=actor, dry_run=dry_run)
     with _threads() as pool:
@@ -127,10 +124,6 @@ def import_all(rows: Iterable[Row], *, actor: Actor, dry_run: bool = False) -> I
             size = int(min(MOST, 2 * size, max(LEAST, done.rows * SECONDS / took)))
             if connection.vendor == "sqlite" and not dry_run:
                 time.sleep(LEFT_TO_OTHERS)
-            new += imported.outcomes[ASSIGNED] + imported.outcomes[WAITING]
-            if new >= VACUUM_AFTER and not alone:
-                new = 0
-                _vacuum()
 
 
 def _timed(batch: Sequence[Row], *, actor: Actor, dry_run: bool) -> tuple[Imported, float]:
@@ -160,11 +153,6 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
     finally:
         for each in opened:
             each.close()
-
-
-def _vacuum() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM (SKIP_LOCKED, INDEX_CLEANUP OFF) contacts_contact")
 
 
 def _patiently(batch: Sequence[Row], actor: Actor, dry_run: bool) -> Imported:
@@ -225,7 +213,9 @@ def _in_words(error: APIException) -> str:
 
 
 def key_of(source_id: int, row_id: str) -> str:
-    """One row of one source, however often it is sent; nobody can tell the id from it."""
+    """One row of one source, however often it is sent. It does not show the id; who tries all that
+    an id may be finds it all the same.
+    """
     named = f"{source_id} {row_id}".encode(errors="surrogatepass")
     return str(UUID(bytes=sha256(named).digest()[:16]))
 

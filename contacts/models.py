@@ -321,8 +321,8 @@ class ImportedRow(models.Model):
     Written in the transaction that makes the contact, and kept for as long as contacts are.
     """
 
-    # Of the source and the id that the row had (`contacts.importing`), from which nobody can tell
-    # either: an id may be somebody's number.
+    # A digest of the source and the id that the row had (`contacts.importing`): an id may be
+    # somebody's number.
     key = models.UUIDField(_("key"), primary_key=True, editable=False)
 
     class Meta:

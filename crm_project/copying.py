@@ -40,8 +40,8 @@ def insert(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[C
     with connection.cursor() as cursor, connection.wrap_database_errors:
         if connection.vendor == "sqlite":
             marks = ", ".join(["%s"] * len(columns))
-            # Names of ours, nobody's input.
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608  # nosec B608
+            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  # nosec B608  # names of our own
+            cursor.executemany(statement, list(rows))
             return
         with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
             for row in rows:

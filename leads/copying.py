@@ -29,12 +29,11 @@ def make_missing(leads: Sequence[Lead]) -> dict[str, Lead]:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             marks = ", ".join(["%s"] * len(COLUMNS))
-            # Names of ours, nobody's input.
-            statement = f"INSERT OR IGNORE INTO leads_lead ({names}) VALUES ({marks})"  # noqa: S608  # nosec B608
+            statement = f"INSERT OR IGNORE INTO leads_lead ({names}) VALUES ({marks})"  # noqa: S608  # nosec B608  # names of our own
             cursor.executemany(statement, [(*TEXTS(each), moment) for each in leads])
             return {}
         cursor.execute(
-            f"INSERT INTO leads_lead ({names})"  # noqa: S608  # nosec B608
+            f"INSERT INTO leads_lead ({names})"  # noqa: S608  # nosec B608  # names of our own
             " SELECT row ->> 0, row ->> 1, row ->> 2, row ->> 3, row ->> 4, row ->> 5,"
             " %s::timestamptz FROM json_array_elements(%s::json) AS row"
             " ON CONFLICT (external_id) DO NOTHING RETURNING external_id, id",

@@ -116,18 +116,16 @@ _FIND_OR_CREATE = (
 def find_or_create_lead(external_id: str, profile: Profile, *, now: datetime) -> Lead:
     """The same for one, in one statement; must be in a transaction.
 
-    Raises StaleError where it has been merged into another one, too, and then nothing of what is
-    done in the transaction may be kept.
+    Raises StaleError where it has been merged or erased, which is for `find_or_create_leads`, and
+    then nothing of what is done in the transaction may be kept.
     """
     new = new_lead(external_id, profile, now=now)
     values = [external_id, *(getattr(new, name) for name in WRITTEN)]
     moment = connection.ops.adapt_datetimefield_value(now)
     (row,) = run(_FIND_OR_CREATE, [*values, moment])
     lead = read(Lead, row)
-    if lead.merged_into_id:
+    if lead.merged_into_id or lead.erased_at:
         raise StaleError
-    if lead.erased_at:
-        raise LeadIsErased
     return lead
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from contacts import availability
+from contacts.availability import Availability
 from contacts.models import Contact
 from contacts.services import (
     ContactClosed,
@@ -98,6 +99,14 @@ class TestCreate:
         lock = next(i for i, sql in enumerate(statements) if in_order in sql)
         looks = [i for i, sql in enumerate(statements) if "open_contacts" in sql]
         assert looks == [each for each in looks if each > lock] != []
+
+
+def test_who_was_assigned_after_the_locks_were_taken_is_not_ours_to_choose():
+    source = SourceFactory()
+    locked = {one.pk: one for one in [serve(source)]}
+    serve(source)
+    candidates = Availability([source.pk], locked=locked).candidates(source)
+    assert [each.operator_id for each in candidates] == list(locked)
 
 
 @pytest.mark.postgres

@@ -72,10 +72,10 @@ FILE is CSV with titles in the first row, or JSON lines; "-" reads from the stan
 format that --format names. Columns: lead_external_id, source_code (or source_id), message,
 lead_name, lead_phone, lead_email, as in POST /contacts, and the row's own id. Others are not used.
 
-A row becomes a contact once: the id is remembered for its source, for ever (as a digest, from which
-it cannot be told). So run it again after whatever ended it, kill -9 too: it passes over what is
-there and goes on. Rows that cannot be imported go to the file of refused ones, each with the
-reason; put them right there and import that file.
+A row becomes a contact once: a digest of its id is kept for its source, for ever. So run it again
+after whatever ended it, kill -9 too: it passes over what is there and goes on. Rows that cannot be
+imported go to the file of refused ones, each with the reason; put them right there and import that
+file.
 
 Exit codes: 0 all rows are contacts; 3 all are but the refused ones; 1 it could not begin or go on,
 what was imported stays, and it may be run again; 2 the command line was wrong."""
