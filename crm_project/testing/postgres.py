@@ -8,7 +8,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 import psutil
+
+from crm_project.testing.ports import free_port
 
 SUPERUSER = "postgres"
 GRACE_SECONDS = 10
@@ -80,9 +81,7 @@ class Server:
         self.programs = self._reachable(programs)
         self.options = {"fsync": "on" if durable else "off", "max_connections": "200"}
         self.process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._initialise()
 
     def __enter__(self) -> "Server":

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import IO
+
+from crm_project.testing.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What the services of a test have written, for whoever looks for secrets in it.
@@ -48,9 +49,7 @@ class Service:
             "HOST": "127.0.0.1",
             **settings,
         }
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.environment["PORT"] = str(self.port)
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -99,7 +98,9 @@ class Service:
         return self.process.wait(40)
 
     def kill(self) -> None:
-        """Kill every process of it at once, as a power cut would."""
+        """Kill every process of it at once, as a power cut would; if it was ever started."""
+        if not hasattr(self, "process"):
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

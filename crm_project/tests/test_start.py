@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings as project
 
 from crm_project.settings import env
+from crm_project.testing import ports
 
 pytestmark = pytest.mark.once
 
@@ -67,9 +68,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
+    return str(ports.free_port())
 
 
 def pretend(folder, script):
