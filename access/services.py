@@ -16,6 +16,7 @@ from access.models import ApiKey
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed, note_created
 from crm_project.errors import invalid
+from crm_project.statements import Query
 from sources.models import Source
 
 TOLD_OF_NEW = ["name", "prefix", "scope", "expires_at"]
@@ -84,7 +85,10 @@ def find_key(text: str) -> ApiKey | None:
     """The key of this text, valid or not; None: there is none, or it cannot be one."""
     if not FORM.fullmatch(text):
         return None
-    return ApiKey.objects.filter(digest=_digest(text)).first()
+    return next(iter(_by_digest.objects(_digest(text))), None)
+
+
+_by_digest = Query(lambda digest: ApiKey.objects.filter(digest=digest), "?")
 
 
 def note_use(key: ApiKey, *, now: datetime) -> None:

@@ -100,7 +100,9 @@ def _look(rows: list[tuple[Any, ...]], now: datetime) -> Look | None:
     *of_source, has_queue = rows[0][len(_OF_OPERATOR) :]
     source = Source.from_db(DEFAULT_DB_ALIAS, _OF_SOURCE, of_source)
     hands_out = source.auto_assign_waiting
-    return Look(source, [_candidate(row, now) for row in rows], hands_out, hands_out and has_queue)
+    # The database would plan a sort for each arrival.
+    operators = sorted((_candidate(row, now) for row in rows), key=lambda each: each.operator_id)
+    return Look(source, operators, hands_out, hands_out and has_queue)
 
 
 def _candidate(row: tuple[Any, ...], now: datetime) -> Candidate:
@@ -112,7 +114,7 @@ def _candidate(row: tuple[Any, ...], now: datetime) -> Candidate:
 def _columns(queue: QuerySet[Contact], **which: Any) -> QuerySet[Assignment, Any]:
     of_source = [f"source__{name}" for name in _OF_SOURCE]
     found = Assignment.objects.filter(**which).annotate(has_queue=Exists(queue.filter(WAITING)))
-    return found.order_by("operator").values_list(*_OF_OPERATOR, *of_source, "has_queue")
+    return found.order_by().values_list(*_OF_OPERATOR, *of_source, "has_queue")
 
 
 _by_id = Query(lambda pk: _columns(Contact.objects.filter(source=pk), source=pk), -1)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from crm_project.responses import error_response
@@ -96,6 +98,16 @@ class ContentSecurityPolicyMiddleware:
 
 def _policy(directives: dict[str, list[str]]) -> str:
     return "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
+
+
+class AdminMessageMiddleware(MessageMiddleware):
+    """Messages for the next page, of which there are some in the back office alone."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith("/admin/"):
+            return self.get_response(request)
+        answer: HttpResponseBase = super().__call__(request)
+        return answer
 
 
 class TrailingSlashMiddleware:

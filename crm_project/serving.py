@@ -13,16 +13,15 @@ import re
 import selectors
 import socket
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from gunicorn.http import body, errors
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 # From the first byte of a request to the last of those that are gathered.
 ARRIVAL_SECONDS = 20.0
@@ -40,35 +39,70 @@ EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 
 
 class PatientSocket(socket.socket):
-    """A client's, for a thread that waits for it within limits; `received`: what is gathered."""
+    """A client's, for a thread that waits for it within limits; `received`: what is gathered.
+
+    It never blocks but within these, whatever it is told: to tell it each time is work for the
+    kernel, and for the other threads, which take over meanwhile.
+    """
 
     def __init__(self, taken: socket.socket) -> None:
         super().__init__(fileno=taken.detach())
+        super().setblocking(False)
         self.received = bytearray()
+        # Of an answer, as long as it waits; None: there is none to wait for.
+        self.head: bytes | None = None
         self.invited = self.over = False
         self.patience = PATIENCE_SECONDS
+
+    def setblocking(self, flag: bool) -> None:
+        pass
+
+    def settimeout(self, value: float | None) -> None:
+        pass
 
     def take(self) -> bytes:
         """What is there; raises BlockingIOError where nothing is."""
         return super().recv(PIECE)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        data: bytes = self._wait(super().recv, size, flags)
+        data: bytes = self._do(super().recv, size, flags)
         self._earn(len(data))
         return data
 
     def send(self, data: Any, flags: int = 0) -> int:
-        sent: int = self._wait(super().send, data, flags)
+        sent: int = self._do(super().send, data, flags)
         self._earn(sent)
         return sent
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        left = memoryview(data)
+        """What comes first of an answer waits for what comes next: both are sent at once."""
+        if self.head == b"":
+            self.head = bytes(data)
+            return
+        left = memoryview(self.head + data if self.head else data)
+        self.head = None
         while left:
             left = left[self.send(left, flags) :]
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """What is sent meanwhile is an answer."""
+        self.head = b""
+        try:
+            yield
+        finally:
+            if self.fileno() >= 0 and self.head:
+                self.sendall(b"")
+            self.head = None
+
+    def _do(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except BlockingIOError:
+            return self._wait(call, *arguments)
+
     def _wait(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        self.settimeout(max(self.patience, 0.01))
+        super().settimeout(max(self.patience, 0.01))
         since = time.monotonic()
         try:
             return call(*arguments)
@@ -77,6 +111,7 @@ class PatientSocket(socket.socket):
             raise ConnectionResetError("the client is too slow") from None
         finally:
             self.patience -= time.monotonic() - since
+            super().setblocking(False)
 
     def _earn(self, count: int) -> None:
         self.patience = min(PATIENCE_SECONDS, self.patience + count / BYTES_PER_SECOND)
@@ -94,13 +129,12 @@ class Worker(ThreadWorker):
             )
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Of a connection that is new, or whose next request begins."""
+        """Of a connection that is new, or whose next request is here in part."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(conn.sock)
         if conn.parser:
             # What its client has sent before it had its answer.
             conn.sock.received += conn.parser.unreader.take_buffered()
-        conn.sock.invited = False
         if is_whole(conn.sock.received):
             self._give_thread(conn)
             return
@@ -138,20 +172,32 @@ class Worker(ThreadWorker):
         conn.init()
         conn.parser.unreader.unread(bytes(conn.sock.received))
         conn.sock.received.clear()
+        conn.sock.invited = False
         conn.sock.patience = PATIENCE_SECONDS
-        super().enqueue_req(conn)
+        self.tpool.submit(self._serve, conn)
+
+    def _serve(self, conn: TConn) -> None:
+        """In a thread: answer, and look out for the client's next request.
+
+        All else that is done with connections is left to the main thread.
+        """
+        if not self.handle(conn):
+            self.method_queue.defer(self._end, conn)
+        elif conn.parser.unreader.buf.getvalue():
+            self.method_queue.defer(self.enqueue_req, conn)
+        else:
+            self._watch(conn, self.cfg.keepalive)
+
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        with conn.sock.answering():
+            keeps: bool = super().handle_request(req, conn)
+        return keeps
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
         """A body that nobody read is not waited for: the connection ends."""
         reader, unread = conn.parser.mesg.body.reader, conn.parser.unreader.buf.getvalue()
         here = isinstance(reader, body.LengthReader) and reader.length <= len(unread)
         return here and super()._keepalive_after(conn, keepalive)
-
-    def finish_request(self, conn: TConn, future: "Future[Any]") -> None:
-        if not future.cancelled() and not future.exception() and future.result():
-            super().finish_request(conn, future)
-        else:
-            self._end(conn)
 
     def _end(self, conn: TConn) -> None:
         """Close it when its client has, or soon: at once would take the answer from who still
@@ -167,10 +213,12 @@ class Worker(ThreadWorker):
         self._watch(conn, LINGER_SECONDS)
 
     def _watch(self, conn: TConn, seconds: float) -> None:
-        conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + seconds
         self.pending_conns.append(conn)
+        if not self.alive:
+            self._cap(conn, time.monotonic() + STOP_KEEPALIVE_LINGER)
         readable = partial(self.on_pending_socket_readable, conn)
+        # The last of all: whoever waits at the poller has the connection now.
         self.poller.register(conn.sock, selectors.EVENT_READ, readable)
 
     def _forget(self, conn: TConn) -> None:
@@ -182,9 +230,12 @@ class Worker(ThreadWorker):
         self.nr_conns -= 1
         conn.close()
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """They are among the pending ones."""
+
     def murder_pending(self) -> None:
         now = time.monotonic()
-        for conn in [each for each in self.pending_conns if each.timeout <= now]:
+        for conn in [each for each in list(self.pending_conns) if each.timeout <= now]:
             if conn.sock.over or not conn.sock.received:
                 self._drop(conn)
                 continue
@@ -211,10 +262,12 @@ class Worker(ThreadWorker):
             listener.close()
 
     def _cap_keepalive(self, deadline: float) -> None:
-        super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            if conn.sock.over or not conn.sock.received:
-                conn.timeout = min(conn.timeout, deadline)
+        for conn in list(self.pending_conns):
+            self._cap(conn, deadline)
+
+    def _cap(self, conn: TConn, deadline: float) -> None:
+        if conn.sock.over or not conn.sock.received:
+            conn.timeout = min(conn.timeout, deadline)
 
     def handle_error(self, req: Any, client: PatientSocket, addr: Any, exc: Exception) -> None:
         """What is no HTTP is refused in the shape of all errors, and never as our fault."""

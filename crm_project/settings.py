@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access.middleware.ApiKeyMiddleware",
     "crm_project.throttling.ThrottleMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "crm_project.middleware.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

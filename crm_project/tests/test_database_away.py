@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -125,6 +128,43 @@ def test_a_lock_that_is_held_is_a_503_and_a_command_says_it_in_words(server, on_
         done = service.manage("distribute_waiting", check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "is busy" in done.stderr
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSTOP], ids=["ended", "silent"])
+def test_an_inquiry_comes_by_a_connection_that_has_died_at_rest(server, on_postgresql, number):
+    service = on_postgresql
+    source = f"site-{number}"
+    ask(f"{service.url}/sources", {"name": "Сайт", "code": source})
+    until(lambda: works(service), seconds=10)
+    with psycopg.connect(server.url()) as database:
+        kept = database.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchall()
+        try:
+            for (pid,) in kept:
+                os.kill(pid, number)
+            # More than there are threads, so that each meets what is left of its connection.
+            with ThreadPoolExecutor(16) as pool:
+                answers = list(pool.map(partial(inquire, service, source), range(16)))
+        finally:
+            for (pid,) in kept:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+        assert {answer.status for answer in answers} == {201}
+        assert max(answer.seconds for answer in answers) < 5
+        found = database.execute(
+            "SELECT count(*) FROM contacts_contact JOIN sources_source AS source"
+            " ON source.id = source_id WHERE code = %s",
+            [source],
+        ).fetchone()
+        assert found == (16,)
+
+
+def inquire(service, source, number):
+    inquiry = {"lead_external_id": f"lead {number}", "source_code": source}
+    return ask(f"{service.url}/contacts", inquiry)
 
 
 def created(service):
