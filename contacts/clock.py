@@ -1,5 +1,6 @@
 """What time alone brings about: shifts end and begin, who waits can be answered, and who was not
-answered in time goes to somebody else. What is over is added up.
+answered in time goes to somebody else. What is over is added up, and what
+is new can be searched.
 """
 
 import logging
@@ -13,6 +14,7 @@ from contacts.handout import BATCH, How
 from contacts.selectors import queues
 from contacts.staffing import fill_waiting
 from contacts.tally.folding import keep_up
+from contacts.text_index import keep_up_texts
 from contacts.timeouts import hand_on, overdue
 from crm_project.actor import Actor
 from operators.services import renew_shifts
@@ -54,6 +56,7 @@ def tick(**how: Unpack[How]) -> Ticked:
     late = sum(hand_on(pk, **how) is not None for pk in list(due[:BATCH]))
     ticked = Ticked(renewed, handed, late)
     keep_up()
+    keep_up_texts()
     level = logging.INFO if any((renewed, handed, late)) else logging.DEBUG
     logger.log(level, "tick", extra={"fields": asdict(ticked)})
     return ticked

@@ -16,8 +16,12 @@ NOT_BEGUN = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 
 def lock(name: str) -> Mark:
     """The mark, locked; waits for who holds it."""
-    Mark.objects.get_or_create(name=name)
-    return Mark.objects.select_for_update(no_key=True).get(name=name)
+    rows = Mark.objects.select_for_update(no_key=True).filter(name=name)
+    found = rows.first()
+    if found is None:
+        Mark.objects.get_or_create(name=name)
+        found = rows.get()
+    return found
 
 
 def lock_if_free(name: str) -> Mark | None:

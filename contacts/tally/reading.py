@@ -46,7 +46,7 @@ def closed_contacts(
     if parts.edges:
         for operator_id, count in edges.order_by().values_list("operator").annotate(Count("pk")):
             found[operator_id] += count
-    return +found
+    return Counter({pk: count for pk, count in found.items() if count})
 
 
 def draws_of(

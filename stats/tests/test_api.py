@@ -147,5 +147,5 @@ def test_they_take_a_fixed_number_of_queries(api, rows, django_assert_num_querie
     ContactFactory.create_batch(rows, source=source)
     with django_assert_num_queries(10):
         api.get("/stats")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         api.get(f"/stats/sources/{source.pk}")
