@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Model, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Model
 
 from contacts.models import Contact
 from contacts.tally import marks
@@ -85,8 +84,8 @@ COPY = {
     " WHERE id > %s AND id <= %s",
 }
 FIND = {
-    "postgresql": "SELECT id FROM {table} WHERE text ILIKE %s",
-    "sqlite": "SELECT rowid FROM {table} WHERE text MATCH %s",
+    "postgresql": "SELECT id FROM {table} WHERE text ILIKE %s LIMIT %s",
+    "sqlite": "SELECT rowid FROM {table} WHERE text MATCH %s LIMIT %s",
 }
 
 
@@ -152,19 +151,18 @@ def hold(index: TextIndex) -> None:
     marks.lock(index.name)
 
 
-def candidates(index: TextIndex, term: str) -> RawSQL:
-    """The ids of all up to the mark that may have the term in one of the columns, in any case."""
+def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:
+    """The ids of so many up to the mark that may have the term in one of the columns, in any case:
+    in any order, and some that have it across two columns.
+    """
     if connection.vendor == "postgresql":
         escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         pattern = f"%{escaped}%"
     else:
         pattern = '"' + term.replace('"', '""') + '"'
-    return RawSQL(FIND[connection.vendor].format(table=index.table), [pattern])  # noqa: S611
-
-
-def beyond(index: TextIndex, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Those of the rows that are not copied yet."""
-    return rows.filter(pk__gt=marks.up_to(index.name))
+    with connection.cursor() as cursor:
+        cursor.execute(_filled(FIND[connection.vendor], index), [pattern, most])
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def serves(index: TextIndex, term: str) -> bool:

@@ -1,59 +1,86 @@
 """Search for parts of texts, in any case, at a cost that does not grow with the rows."""
 
-from typing import Any, TypeVar
+from collections.abc import Collection
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from contacts.models import Contact
-from contacts.text_index import MESSAGES, PEOPLE, beyond, candidates, serves
+from contacts.tally import marks
+from contacts.text_index import MESSAGES, PEOPLE, TextIndex, candidates, serves
 from leads.models import Lead
 
-Row = TypeVar("Row", bound=Model)
-
 # A term that so many of the newest so many rows have fills a page soon, whatever is asked beside
-# it: to go through the rows is quicker than to look up all that have it.
-FREQUENT, NEWEST = 51, 5_000
+# it: to go through the rows is quicker than to look up all that have it. So it is with one that
+# more than MOST have.
+FREQUENT, NEWEST, MOST = 51, 5_000, 10_000
+# What the copies do not serve is looked for in the newest so many rows.
+BOUND = 20_000
 LEAD_FIELDS = ("name", "external_id", "phone", "phone_e164", "email")
 
 
 def contacts_with(
-    contacts: QuerySet[Contact], term: str, *, lead_fields: tuple[str, ...]
+    contacts: QuerySet[Contact], term: str, *, lead_fields: Collection[str]
 ) -> QuerySet[Contact]:
-    """Those with the term in the message or in one of the fields of their lead."""
-    parts = Q(message__icontains=term) | _parts(lead_fields, term, "lead__")
-    if not serves(MESSAGES, term) or _is_frequent(Contact.objects.all(), parts):
-        return contacts.filter(parts)
-    people = Lead.objects.filter(_parts(lead_fields, term))
-    ids = Contact.objects.order_by().values("pk")
-    of_leads = ids.filter(lead__in=_ids(people, term))
-    of_messages = ids.filter(pk__in=candidates(MESSAGES, term), message__icontains=term)
-    new = beyond(MESSAGES, ids).filter(message__icontains=term)
-    return contacts.filter(pk__in=of_messages.union(new, of_leads))
+    """Those with the term in the message or in one of the fields of their lead.
+
+    One that is too short for the copies, or where there are none, only among the newest BOUND.
+    """
+    message, people = Q(message__icontains=term), _parts(lead_fields, term)
+    each = message | Exists(Lead.objects.filter(people, pk=OuterRef("lead")))
+    if not serves(MESSAGES, term):
+        return _newest(contacts, Contact).filter(each)
+    leads = _leads(people, term)
+    copied = _copied(MESSAGES, term)
+    if leads is None or copied is None or _is_frequent(Contact, each):
+        return contacts.filter(each)
+    new = Q(pk__gt=marks.up_to(MESSAGES.name))
+    # Each of the three is a piece of an index.
+    return contacts.filter((Q(pk__in=copied) & message) | (new & message) | Q(lead__in=leads))
 
 
-def leads_with(leads: QuerySet[Lead], term: str, *, fields: tuple[str, ...]) -> QuerySet[Lead]:
-    """Those with the term in one of the fields."""
+def leads_with(leads: QuerySet[Lead], term: str, *, fields: Collection[str]) -> QuerySet[Lead]:
+    """Those with the term in one of the fields; likewise."""
     parts = _parts(fields, term)
-    if not serves(PEOPLE, term) or _is_frequent(Lead.objects.all(), parts):
-        return leads.filter(parts)
-    return leads.filter(pk__in=_ids(Lead.objects.filter(parts), term))
-
-
-def _ids(people: QuerySet[Lead], term: str) -> QuerySet[Any]:
-    """Of leads that are asked for by a part of a text: by the index of the texts."""
+    # Within an OR, PostgreSQL takes half of the rows to have it, and goes through them in order.
+    each = Q(Exists(Lead.objects.filter(parts, pk=OuterRef("pk")))) | Q(pk__lt=0)
     if not serves(PEOPLE, term):
-        return people.order_by().values("pk")
-    found = people.order_by().values("pk")
-    return found.filter(pk__in=candidates(PEOPLE, term)).union(beyond(PEOPLE, found))
+        return _newest(leads, Lead).filter(each)
+    found = _leads(parts, term)
+    if found is None or _is_frequent(Lead, parts):
+        return leads.filter(each)
+    return leads.filter(pk__in=found)
 
 
-def _parts(fields: tuple[str, ...], term: str, prefix: str = "") -> Q:
+def _leads(parts: Q, term: str) -> list[int] | None:
+    """The ids of those who have the term in one of these parts; None: they are too many."""
+    copied = _copied(PEOPLE, term)
+    if copied is None:
+        return None
+    new = Q(pk__gt=marks.up_to(PEOPLE.name))
+    rows = Lead.objects.filter((Q(pk__in=copied) & parts) | (new & parts)).order_by()
+    return list(rows.values_list("pk", flat=True))
+
+
+def _copied(index: TextIndex, term: str) -> list[int] | None:
+    """The ids of those who may have the term; None: they are too many."""
+    found = candidates(index, term, most=MOST + 1)
+    return found if len(found) <= MOST else None
+
+
+def _parts(fields: Collection[str], term: str) -> Q:
     found = Q(pk__in=[])
     for name in fields:
-        found |= Q(**{f"{prefix}{name}__icontains": term})
+        found |= Q(**{f"{name}__icontains": term})
     return found
 
 
-def _is_frequent(rows: QuerySet[Row], parts: Q) -> bool:
-    newest = rows.order_by("-created_at", "-pk").values("pk")[:NEWEST]
-    return len(rows.filter(parts, pk__in=newest).order_by().values("pk")[:FREQUENT]) == FREQUENT
+def _is_frequent(model: type[Model], parts: Q) -> bool:
+    rows = model._default_manager.order_by("-created_at", "-pk")
+    newest = rows.values("pk")[:NEWEST]
+    return len(rows.order_by().filter(parts, pk__in=newest).values("pk")[:FREQUENT]) == FREQUENT
+
+
+def _newest(rows: QuerySet, model: type[Model]) -> QuerySet:
+    moments = model._default_manager.order_by("-created_at", "-pk").values_list("created_at")
+    oldest = moments[BOUND : BOUND + 1].first()
+    return rows.filter(created_at__gte=oldest[0]) if oldest else rows
