@@ -91,15 +91,21 @@ FIND = {
 
 def install(index: TextIndex, schema_editor: Any) -> bool:
     """Make the copy, empty, and its triggers; False: the database has nothing for it."""
-    vendor = schema_editor.connection.vendor
-    statements = TABLE[vendor] + TRIGGERS[vendor]
     try:
         with transaction.atomic(), schema_editor.connection.cursor() as cursor:
-            for statement in statements:
+            for statement in TABLE[schema_editor.connection.vendor]:
                 cursor.execute(_filled(statement, index))
+            install_triggers(index, schema_editor.connection)
     except DatabaseError:
         return False
     return True
+
+
+def install_triggers(index: TextIndex, connection: Any) -> None:
+    """To be called again by each migration that lets SQLite make the table of the model anew."""
+    with connection.cursor() as cursor:
+        for statement in TRIGGERS[connection.vendor]:
+            cursor.execute(_filled(statement, index))
 
 
 def remove(index: TextIndex, schema_editor: Any) -> None:

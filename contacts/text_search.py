@@ -26,7 +26,7 @@ def contacts_with(
     One that is too short for the copies, or where there are none, only among the newest BOUND.
     """
     message, people = Q(message__icontains=term), _parts(lead_fields, term)
-    each = message | Exists(Lead.objects.filter(people, pk=OuterRef("lead")))
+    each = message | Q(Exists(Lead.objects.filter(people, pk=OuterRef("lead"))))
     if not serves(MESSAGES, term):
         return _newest(contacts, Contact).filter(each)
     leads = _leads(people, term)

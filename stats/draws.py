@@ -41,7 +41,7 @@ def judged(draws: Iterable[Draws]) -> dict[int, Judged]:
     latest: dict[int, int] = {}
     for each in draws:
         odds = parse_odds(each.odds)
-        drawn[each.source_id].append(Drawn(odds, each.operator_id, each.count))
+        drawn[each.source_id].append(Drawn(odds, each.operator_id, each.times))
         latest.update((pk, max(each.latest, latest.get(pk, 0))) for pk in odds)
     found = {source_id: judge(draws) for source_id, draws in drawn.items()}
     taking_part = {each.operator_id for fairness in found.values() for each in fairness.operators}

@@ -11,7 +11,7 @@ from datetime import UTC, date
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Aggregate, Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from contacts.models import DecisionRecord
@@ -137,9 +137,11 @@ def _replace(
     model: type[Tally], span: Span, start: date | None, sources: Collection[int], parts: Q
 ) -> None:
     """Let the rows of the span be the sums of the parts."""
-    keys, sums = ["source_id", "operator_id"], {"total": Sum("count")}
+    keys: list[str] = ["source_id", "operator_id"]
+    sums: dict[str, Aggregate] = {"total": Sum("count")}
     if model is DrawTally:
-        keys, sums = [*keys, "odds"], {**sums, "newest": Max("latest")}
+        keys.append("odds")
+        sums["newest"] = Max("latest")
     found = model.objects.filter(parts, source_id__in=sources).order_by()
     rows = list(found.values(*keys).annotate(**sums))
     model.objects.filter(span=span, start=start, source_id__in=sources).delete()

@@ -25,7 +25,7 @@ class Draws(NamedTuple):
     source_id: int
     odds: str
     operator_id: int
-    count: int
+    times: int
     latest: int
 
 

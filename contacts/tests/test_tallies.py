@@ -58,7 +58,7 @@ def drawn_by_tally(source):
     found = {}
     for each in draws_of(source.pk):
         key = each.odds, each.operator_id
-        found[key] = found.get(key, 0) + each.count
+        found[key] = found.get(key, 0) + each.times
     return found
 
 
@@ -224,7 +224,7 @@ class TestDrawsAndLeads:
                 quick = SourceFactory()
                 serve(quick), serve(quick)
                 arrive(quick, "lead:quick")
-                keep_up(least=1), count_all()
+                keep_up(least=1), keep_up(least=1), keep_up(least=1)
                 return marks.up_to(marks.DRAWS)
 
             assert elsewhere(meanwhile) < DecisionRecord.objects.get(source=source).pk
