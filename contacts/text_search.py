@@ -28,7 +28,7 @@ def contacts_with(
     message, people = Q(message__icontains=term), _parts(lead_fields, term)
     each = message | Q(Exists(Lead.objects.filter(people, pk=OuterRef("lead"))))
     if not serves(MESSAGES, term):
-        return _newest(contacts, Contact).filter(each)
+        return _newest(contacts, Contact, BOUND).filter(each)
     leads = _leads(people, term)
     copied = _copied(MESSAGES, term)
     if leads is None or copied is None or _is_frequent(Contact, each):
@@ -44,7 +44,7 @@ def leads_with(leads: QuerySet[Lead], term: str, *, fields: Collection[str]) -> 
     # Within an OR, PostgreSQL takes half of the rows to have it, and goes through them in order.
     each = Q(Exists(Lead.objects.filter(parts, pk=OuterRef("pk")))) | Q(pk__lt=0)
     if not serves(PEOPLE, term):
-        return _newest(leads, Lead).filter(each)
+        return _newest(leads, Lead, BOUND).filter(each)
     found = _leads(parts, term)
     if found is None or _is_frequent(Lead, parts):
         return leads.filter(each)
@@ -75,12 +75,12 @@ def _parts(fields: Collection[str], term: str) -> Q:
 
 
 def _is_frequent(model: type[Model], parts: Q) -> bool:
-    rows = model._default_manager.order_by("-created_at", "-pk")
-    newest = rows.values("pk")[:NEWEST]
-    return len(rows.order_by().filter(parts, pk__in=newest).values("pk")[:FREQUENT]) == FREQUENT
+    rows = _newest(model._default_manager.order_by(), model, NEWEST)
+    return len(rows.filter(parts).values("pk")[:FREQUENT]) == FREQUENT
 
 
-def _newest(rows: QuerySet, model: type[Model]) -> QuerySet:
+def _newest(rows: QuerySet, model: type[Model], count: int) -> QuerySet:
+    """By a range of the index on the time: of a subquery PostgreSQL might take the parts first."""
     moments = model._default_manager.order_by("-created_at", "-pk").values_list("created_at")
-    oldest = moments[BOUND : BOUND + 1].first()
+    oldest = moments[count : count + 1].first()
     return rows.filter(created_at__gte=oldest[0]) if oldest else rows
