@@ -11,8 +11,8 @@ from leads.models import Lead
 
 # A term that so many of the newest so many rows have fills a page soon, whatever is asked beside
 # it: to go through the rows is quicker than to look up all that have it. So it is with one that
-# more than MOST have.
-FREQUENT, NEWEST, MOST = 51, 5_000, 10_000
+# more than MOST have; one that only FEW have is looked up without asking.
+FREQUENT, NEWEST, FEW, MOST = 51, 5_000, 500, 10_000
 # What the copies do not serve is looked for in the newest so many rows.
 BOUND = 20_000
 LEAD_FIELDS = ("name", "external_id", "phone", "phone_e164", "email")
@@ -31,7 +31,9 @@ def contacts_with(
         return _newest(contacts, Contact, BOUND).filter(each)
     leads = _leads(people, term)
     copied = _copied(MESSAGES, term)
-    if leads is None or copied is None or _is_frequent(Contact, each):
+    if leads is None or copied is None:
+        return contacts.filter(each)
+    if len(leads) + len(copied) > FEW and _is_frequent(Contact, each):
         return contacts.filter(each)
     new = Q(pk__gt=marks.up_to(MESSAGES.name))
     # Each of the three is a piece of an index.
@@ -46,7 +48,7 @@ def leads_with(leads: QuerySet[Lead], term: str, *, fields: Collection[str]) -> 
     if not serves(PEOPLE, term):
         return _newest(leads, Lead, BOUND).filter(each)
     found = _leads(parts, term)
-    if found is None or _is_frequent(Lead, parts):
+    if found is None or (len(found) > FEW and _is_frequent(Lead, parts)):
         return leads.filter(each)
     return leads.filter(pk__in=found)
 

@@ -108,6 +108,8 @@ def test_a_frequent_term_finds_the_same_whichever_way_it_is_looked_for(api, text
     ContactFactory.create_batch(60, source=source, lead=lead, message="Есть доставка?")
     copy_all()
     found = ids(api, "/contacts", "доставка")
+    monkeypatch.setattr(text_search, "FEW", 0)
+    assert ids(api, "/contacts", "доставка") == found
     assert len(found) == 50 == len(set(found))
     monkeypatch.setattr(text_search, "FREQUENT", 61)
     assert ids(api, "/contacts", "доставка") == found
