@@ -1,0 +1,117 @@
+"""A part of a text is found wherever it stands, copied already or not, and by no erased text."""
+
+import pytest
+from django.db import connection
+
+from contacts import text_search
+from contacts.erasing import erase_lead
+from contacts.models import Contact
+from contacts.tally import marks
+from contacts.tests.factories import ContactFactory
+from contacts.text_index import INDEXES, MESSAGES, PEOPLE, is_there, keep_up_texts
+from crm_project.testing.queries import capture_sql
+from leads.models import Lead
+from leads.tests.factories import LeadFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TERMS = [
+    "ЩЕН",
+    "щенок доб",
+    "ёж",
+    "50 %",
+    "_х_",
+    '"так"',
+    "\\о",
+    "нет такого",
+    "tg:77",
+    "анна",
+    "н",
+]
+
+
+def copy_all():
+    for index in INDEXES:
+        while marks.up_to(index.name) < marks.newest_id(index.model._default_manager):
+            keep_up_texts(least=1)
+
+
+def ids(api, path, term):
+    return [each["id"] for each in api.get(path, {"search": term}).json()["results"]]
+
+
+@pytest.fixture
+def texts():
+    anna = LeadFactory(name="Анна Щукина", external_id="tg:7701", phone="+7 900")
+    other = LeadFactory(name="Борис", external_id="vk:1", email="Boris@Firm.example")
+    for lead, message in (
+        (anna, "Щенок доберман есть?"),
+        (anna, ""),
+        (other, "Скидка 50 %, да?"),
+        (other, 'Ёж «"так"» о_х_о \\о'),
+    ):
+        ContactFactory(lead=lead, message=message)
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/leads"])
+def test_the_same_is_found_whether_it_is_copied_or_not(api, texts, path):
+    before = {term: ids(api, path, term) for term in TERMS}
+    assert before["анна"]
+    copy_all()
+    assert {term: ids(api, path, term) for term in TERMS} == before
+    ContactFactory(message="А щенок доберман ещё есть?")
+    if path == "/contacts":
+        assert len(ids(api, path, "щенок доб")) == 2
+
+
+def test_what_was_changed_is_found_by_what_it_is_now(api, texts):
+    copy_all()
+    Contact.objects.filter(message="").update(message="Нашёлся котёнок")
+    Lead.objects.filter(name="Борис").update(name="Борислав")
+    assert len(ids(api, "/contacts", "КОТЁНОК")) == 1
+    assert len(ids(api, "/leads", "рислав")) == 1
+    Contact.objects.filter(message="Нашёлся котёнок").delete()
+    assert ids(api, "/contacts", "котёнок") == []
+
+
+def test_nothing_of_an_erased_text_is_left_in_the_copies(api, texts):
+    copy_all()
+    anna = Lead.objects.get(external_id="tg:7701")
+    erase_lead(anna.pk, close=True)
+    kept = ""
+    with connection.cursor() as cursor:
+        for index in (MESSAGES, PEOPLE):
+            cursor.execute(f"SELECT text FROM {index.table}")  # noqa: S608
+            kept += " ".join(text for (text,) in cursor.fetchall())
+    assert "Борис" in kept
+    assert not [part for part in ("Щенок", "Щукина", "7701", "900") if part in kept]
+
+
+def test_it_is_asked_of_the_copy_not_of_every_row(api, texts):
+    assert is_there(MESSAGES), is_there(PEOPLE)
+    copy_all()
+    asked = capture_sql(lambda: ids(api, "/contacts", "котёнок"))
+    asked += capture_sql(lambda: ids(api, "/leads", "котёнок"))
+    assert sum(MESSAGES.table in each for each in asked) >= 1
+    assert sum(PEOPLE.table in each for each in asked) >= 1
+
+
+def test_where_there_is_no_copy_the_newest_rows_are_read(api, texts, monkeypatch):
+    monkeypatch.setattr(text_search, "serves", lambda index, term: False)
+    assert len(ids(api, "/contacts", "щенок")) == 1
+    monkeypatch.setattr(text_search, "BOUND", 1)
+    assert ids(api, "/contacts", "щенок") == []
+
+
+def test_a_frequent_term_finds_the_same_whichever_way_it_is_looked_for(api, texts, monkeypatch):
+    source = Contact.objects.first().source
+    lead = Lead.objects.first()
+    ContactFactory.create_batch(60, source=source, lead=lead, message="Есть доставка?")
+    copy_all()
+    found = ids(api, "/contacts", "доставка")
+    monkeypatch.setattr(text_search, "FEW", 0)
+    assert ids(api, "/contacts", "доставка") == found
+    assert len(found) == 50 == len(set(found))
+    monkeypatch.setattr(text_search, "FREQUENT", 61)
+    assert ids(api, "/contacts", "доставка") == found
+    monkeypatch.setattr(text_search, "MOST", 59)
+    assert ids(api, "/contacts", "доставка") == found

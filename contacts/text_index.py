@@ -1,0 +1,187 @@
+"""Finds parts of texts without reading all of them: a copy of the texts by their trigrams.
+
+Whoever creates a row does nothing for it: the clock copies what is new, up to a mark, as it adds up
+the tallies, and what lies beyond the mark is read itself. What changes later, or is deleted, the
+database changes in the copy, too: an erased text is in neither.
+On PostgreSQL it is a table with an index of the extension pg_trgm, on SQLite one of FTS5. Where
+neither can be had there is no copy, and a search reads the rows, the newest first.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Model
+
+from contacts.models import Contact
+from contacts.tally import marks
+from leads.models import Lead
+
+# Fewer letters have no trigram.
+SHORTEST = 3
+# Fewer are as quickly read themselves.
+LEAST, AT_ONCE = 1_000, 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class TextIndex:
+    """The copy of some columns of a model; `name` is that of its mark."""
+
+    name: str
+    model: type[Model]
+    columns: tuple[str, ...]
+
+    @property
+    def base(self) -> str:
+        return self.model._meta.db_table
+
+    @property
+    def table(self) -> str:
+        return f"{self.base}_text"
+
+    def text(self, row: str = "") -> str:
+        return " || '\n' || ".join(f"{row}{column}" for column in self.columns)
+
+
+MESSAGES = TextIndex("messages", Contact, ("message",))
+PEOPLE = TextIndex("people", Lead, ("name", "external_id", "phone", "phone_e164", "email"))
+INDEXES = (MESSAGES, PEOPLE)
+
+EXISTS = {
+    "postgresql": "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s)",
+    "sqlite": "SELECT 1 FROM sqlite_master WHERE name = %s",
+}
+TABLE = {
+    "postgresql": [
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+        "CREATE TABLE {table} (id bigint PRIMARY KEY, text text NOT NULL)",
+        "CREATE INDEX {table}_parts ON {table} USING gin (text gin_trgm_ops)",
+    ],
+    "sqlite": ["CREATE VIRTUAL TABLE {table} USING fts5(text, tokenize = 'trigram')"],
+}
+TRIGGERS = {
+    "postgresql": [
+        "CREATE FUNCTION {table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF TG_OP = 'DELETE' THEN DELETE FROM {table} WHERE id = OLD.id;"
+        " ELSE UPDATE {table} SET text = {new} WHERE id = NEW.id; END IF; RETURN NULL; END $$",
+        "CREATE TRIGGER {table}_update AFTER UPDATE OF {columns} ON {base} FOR EACH ROW"
+        " WHEN ({old} IS DISTINCT FROM {new}) EXECUTE FUNCTION {table}()",
+        "CREATE TRIGGER {table}_delete AFTER DELETE ON {base} FOR EACH ROW"
+        " EXECUTE FUNCTION {table}()",
+    ],
+    "sqlite": [
+        "CREATE TRIGGER {table}_update AFTER UPDATE OF {columns} ON {base}"
+        " WHEN {old} IS NOT {new}"
+        " BEGIN UPDATE {table} SET text = {new} WHERE rowid = NEW.id; END",
+        "CREATE TRIGGER {table}_delete AFTER DELETE ON {base}"
+        " BEGIN DELETE FROM {table} WHERE rowid = OLD.id; END",
+    ],
+}
+COPY = {
+    "postgresql": "INSERT INTO {table} (id, text) SELECT id, {text} FROM {base}"
+    " WHERE id > %s AND id <= %s ON CONFLICT (id) DO UPDATE SET text = EXCLUDED.text",
+    "sqlite": "INSERT OR REPLACE INTO {table} (rowid, text) SELECT id, {text} FROM {base}"
+    " WHERE id > %s AND id <= %s",
+}
+FIND = {
+    "postgresql": "SELECT id FROM {table} WHERE text ILIKE %s LIMIT %s",
+    "sqlite": "SELECT rowid FROM {table} WHERE text MATCH %s LIMIT %s",
+}
+
+
+def install(index: TextIndex, schema_editor: Any) -> bool:
+    """Make the copy, empty, and its triggers; False: the database has nothing for it."""
+    try:
+        with transaction.atomic(), schema_editor.connection.cursor() as cursor:
+            for statement in TABLE[schema_editor.connection.vendor]:
+                cursor.execute(_filled(statement, index))
+            install_triggers(index, schema_editor.connection)
+    except DatabaseError:
+        return False
+    return True
+
+
+def install_triggers(index: TextIndex, connection: Any) -> None:
+    """To be called again by each migration that lets SQLite make the table of the model anew."""
+    with connection.cursor() as cursor:
+        for statement in TRIGGERS[connection.vendor]:
+            cursor.execute(_filled(statement, index))
+
+
+def remove(index: TextIndex, schema_editor: Any) -> None:
+    on_base = f" ON {index.base}" if schema_editor.connection.vendor == "postgresql" else ""
+    for event in ("update", "delete"):
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {index.table}_{event}{on_base}")
+    if on_base:
+        schema_editor.execute(f"DROP FUNCTION IF EXISTS {index.table}()")
+    schema_editor.execute(f"DROP TABLE IF EXISTS {index.table}")
+
+
+def is_there(index: TextIndex) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(EXISTS[connection.vendor], [index.table])
+        return cursor.fetchone() is not None
+
+
+def keep_up_texts(*, least: int = LEAST) -> int:
+    """Copy what is new, where it is at least so much; how many ids that was."""
+    done = 0
+    for index in INDEXES:
+        while some := _copy_new(index, least):
+            done += some
+    return done
+
+
+def _copy_new(index: TextIndex, least: int) -> int:
+    rows = index.model._default_manager.order_by()
+    if marks.newest_id(rows) < marks.up_to(index.name) + least or not is_there(index):
+        return 0
+    with transaction.atomic():
+        mark = marks.lock_if_free(index.name)
+        if mark is None:
+            return 0
+        end = min(marks.settled(mark, rows), mark.up_to + AT_ONCE)
+        done = end - mark.up_to
+        with connection.cursor() as cursor:
+            cursor.execute(_filled(COPY[connection.vendor], index), [mark.up_to, end])
+        mark.up_to = end
+        mark.save()
+    return done
+
+
+def hold(index: TextIndex) -> None:
+    """Let nothing be copied until the end of the transaction, which is to change texts for good.
+
+    Else the former text might be copied after the change has looked for its copy.
+    """
+    marks.lock(index.name)
+
+
+def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:
+    """The ids of so many up to the mark that may have the term in one of the columns, in any case:
+    in any order, and some that have it across two columns.
+    """
+    if connection.vendor == "postgresql":
+        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = f"%{escaped}%"
+    else:
+        pattern = '"' + term.replace('"', '""') + '"'
+    with connection.cursor() as cursor:
+        cursor.execute(_filled(FIND[connection.vendor], index), [pattern, most])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def serves(index: TextIndex, term: str) -> bool:
+    """Is there a copy, and is the term long enough for it?"""
+    return len(term) >= SHORTEST and is_there(index)
+
+
+def _filled(statement: str, index: TextIndex) -> str:
+    return statement.format(
+        table=index.table,
+        base=index.base,
+        columns=", ".join(index.columns),
+        text=index.text(),
+        old=index.text("OLD."),
+        new=index.text("NEW."),
+    )
