@@ -1,7 +1,7 @@
 """A person's data are taken out of all that is kept; what was counted and decided stays.
 
 Lock order: unfinished imports by pk, then leads by pk, then contacts and kept answers, for which
-nobody is made to wait (`contacts.locks`); the marks of the copied texts where these are changed.
+nobody is made to wait (`contacts.locks`).
 """
 
 from collections.abc import Collection
@@ -16,7 +16,6 @@ from django.utils.translation import gettext_noop, ngettext
 from contacts.locks import lock_contacts_of, settled_soon
 from contacts.models import OPEN, Contact
 from contacts.services import change_status
-from contacts.text_index import MESSAGES, PEOPLE, hold
 from contacts.traces import blank_answers, blank_log, lock_unfinished_imports, refuse_rows
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import forget_values, note_done_to_each
@@ -140,7 +139,6 @@ def _erase(held: Held, chosen: list[Lead], actor: Actor) -> Erasure:
         return Erasure(0, 0)
     contacts = Contact.objects.filter(lead__in=leads)
     former = [(lead.external_id, lead.name, lead.phone, lead.email) for lead in leads]
-    hold(PEOPLE)
     erase_profiles(leads, now=timezone.now())
     blank_answers(leads, contacts, former={text for texts in former for text in texts if text})
     refuse_rows(held.imports, {external_id for external_id, *_ in former})
@@ -148,6 +146,5 @@ def _erase(held: Held, chosen: list[Lead], actor: Actor) -> Erasure:
     blank_log(leads)
     note_done_to_each(leads, ERASED, actor=actor)
     counted = contacts.count()
-    hold(MESSAGES)
     contacts.exclude(message="").update(message="")
     return Erasure(len({_person(lead) for lead in leads}), counted)

@@ -19,6 +19,7 @@ from contacts.history import Kind, replay
 from contacts.models import OPEN, WAITING, Contact, IdempotencyKey, Rotation
 from contacts.selectors import with_load
 from contacts.tally.drift import drift_of_some
+from contacts.text_drift import texts_that_differ
 from contacts.waiting import Cause, causes
 from crm_project.constraints import missing_checks, missing_uniqueness
 from crm_project.moments import one_moment
@@ -207,6 +208,11 @@ def tallies_are_counts(rows: Rows) -> list[str]:
     return list(drift_of_some())
 
 
+def copies_are_texts(rows: Rows) -> list[str]:
+    """Likewise."""
+    return list(texts_that_differ(some=True))
+
+
 def nobody_was_overtaken(rows: Rows) -> list[str]:
     """I8: since the oldest who waits in a source came to wait, the rules gave nobody younger of
     that source to an operator.
@@ -310,6 +316,12 @@ INVARIANTS = (
         "tallies",
         "what has been counted once is what is there, as far as some of it was counted again",
         tallies_are_counts,
+        advice="run manage.py recount",
+    ),
+    Invariant(
+        "texts",
+        "what a search looks into is what was written, as far as some of it was compared again",
+        copies_are_texts,
         advice="run manage.py recount",
     ),
     Invariant("records", "each adds up, and the newest names who has the contact", records_add_up),

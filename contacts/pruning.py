@@ -38,11 +38,12 @@ def delete_records(part: QuerySet[DecisionRecord]) -> int:
     """Delete the records, and take their draws out of the tally; how many they were."""
     with transaction.atomic():
         marks.lock(marks.DRAWS)
-        drawn = part.exclude(odds="").values_list("source", TruncDate("created_at", tzinfo=UTC))
-        days = set(drawn)
-        deleted = part.delete()[0]
-        count_draws_anew(days)
-    return deleted
+        # Looked for once: what is old may have become more by the next statement.
+        day = TruncDate("created_at", tzinfo=UTC)
+        rows = list(part.values_list("pk", "source", day, "odds"))
+        DecisionRecord.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
+        count_draws_anew({(source_id, created) for _, source_id, created, odds in rows if odds})
+    return len(rows)
 
 
 def old_rotations(before: datetime) -> QuerySet[Rotation]:

@@ -7,7 +7,9 @@ On PostgreSQL it is a table with an index of the extension pg_trgm, on SQLite on
 neither can be had there is no copy, and a search reads the rows, the newest first.
 """
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -15,6 +17,7 @@ from django.db.models import Model
 
 from contacts.models import Contact
 from contacts.tally import marks
+from contacts.tally.folding import in_turns
 from leads.models import Lead
 
 # Fewer letters have no trigram.
@@ -39,6 +42,10 @@ class TextIndex:
     def table(self) -> str:
         return f"{self.base}_text"
 
+    @property
+    def triggers(self) -> set[str]:
+        return {f"{self.table}_update", f"{self.table}_delete"}
+
     def text(self, row: str = "") -> str:
         return " || '\n' || ".join(f"{row}{column}" for column in self.columns)
 
@@ -47,6 +54,7 @@ MESSAGES = TextIndex("messages", Contact, ("message",))
 PEOPLE = TextIndex("people", Lead, ("name", "external_id", "phone", "phone_e164", "email"))
 INDEXES = (MESSAGES, PEOPLE)
 
+KEY = {"postgresql": "id", "sqlite": "rowid"}
 EXISTS = {
     "postgresql": "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s)",
     "sqlite": "SELECT 1 FROM sqlite_master WHERE name = %s",
@@ -62,10 +70,13 @@ TABLE = {
 TRIGGERS = {
     "postgresql": [
         "CREATE FUNCTION {table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF TG_OP = 'DELETE' THEN DELETE FROM {table} WHERE id = OLD.id;"
-        " ELSE UPDATE {table} SET text = {new} WHERE id = NEW.id; END IF; RETURN NULL; END $$",
+        " IF TG_OP = 'TRUNCATE' THEN TRUNCATE {table};"
+        " ELSIF TG_OP = 'DELETE' THEN DELETE FROM {table} WHERE id = OLD.id;"
+        " ELSE INSERT INTO {table} (id, text) VALUES (NEW.id, {new})"
+        " ON CONFLICT (id) DO UPDATE SET text = EXCLUDED.text; END IF; RETURN NULL; END $$",
         "CREATE TRIGGER {table}_update AFTER UPDATE OF {columns} ON {base} FOR EACH ROW"
         " WHEN ({old} IS DISTINCT FROM {new}) EXECUTE FUNCTION {table}()",
+        "CREATE TRIGGER {table}_truncate AFTER TRUNCATE ON {base} EXECUTE FUNCTION {table}()",
         "CREATE TRIGGER {table}_delete AFTER DELETE ON {base} FOR EACH ROW"
         " EXECUTE FUNCTION {table}()",
     ],
@@ -77,9 +88,10 @@ TRIGGERS = {
         " BEGIN DELETE FROM {table} WHERE rowid = OLD.id; END",
     ],
 }
+# What a trigger has put there is newer than what we see.
 COPY = {
     "postgresql": "INSERT INTO {table} (id, text) SELECT id, {text} FROM {base}"
-    " WHERE id > %s AND id <= %s ON CONFLICT (id) DO UPDATE SET text = EXCLUDED.text",
+    " WHERE id > %s AND id <= %s ORDER BY id ON CONFLICT (id) DO NOTHING",
     "sqlite": "INSERT OR REPLACE INTO {table} (rowid, text) SELECT id, {text} FROM {base}"
     " WHERE id > %s AND id <= %s",
 }
@@ -94,7 +106,7 @@ def install(index: TextIndex, schema_editor: Any) -> bool:
     try:
         with transaction.atomic(), schema_editor.connection.cursor() as cursor:
             for statement in TABLE[schema_editor.connection.vendor]:
-                cursor.execute(_filled(statement, index))
+                cursor.execute(filled(statement, index))
             install_triggers(index, schema_editor.connection)
     except DatabaseError:
         return False
@@ -105,12 +117,12 @@ def install_triggers(index: TextIndex, connection: Any) -> None:
     """To be called again by each migration that lets SQLite make the table of the model anew."""
     with connection.cursor() as cursor:
         for statement in TRIGGERS[connection.vendor]:
-            cursor.execute(_filled(statement, index))
+            cursor.execute(filled(statement, index))
 
 
 def remove(index: TextIndex, schema_editor: Any) -> None:
     on_base = f" ON {index.base}" if schema_editor.connection.vendor == "postgresql" else ""
-    for event in ("update", "delete"):
+    for event in ("update", "delete", "truncate"):
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {index.table}_{event}{on_base}")
     if on_base:
         schema_editor.execute(f"DROP FUNCTION IF EXISTS {index.table}()")
@@ -123,13 +135,9 @@ def is_there(index: TextIndex) -> bool:
         return cursor.fetchone() is not None
 
 
-def keep_up_texts(*, least: int = LEAST) -> int:
-    """Copy what is new, where it is at least so much; how many ids that was."""
-    done = 0
-    for index in INDEXES:
-        while some := _copy_new(index, least):
-            done += some
-    return done
+def keep_up_texts(*, least: int = LEAST, seconds: float = math.inf) -> None:
+    """Copy what is new, where it is at least so much; begin nothing after so many seconds."""
+    in_turns([partial(_copy_new, index, least) for index in INDEXES], seconds=seconds)
 
 
 def _copy_new(index: TextIndex, least: int) -> int:
@@ -143,18 +151,13 @@ def _copy_new(index: TextIndex, least: int) -> int:
         end = min(marks.settled(mark, rows), mark.up_to + AT_ONCE)
         done = end - mark.up_to
         with connection.cursor() as cursor:
-            cursor.execute(_filled(COPY[connection.vendor], index), [mark.up_to, end])
+            if connection.vendor == "postgresql":
+                # Whoever changes several texts at once might wait for us, and we for them.
+                cursor.execute("SET LOCAL lock_timeout = '100ms'")
+            cursor.execute(filled(COPY[connection.vendor], index), [mark.up_to, end])
         mark.up_to = end
         mark.save()
     return done
-
-
-def hold(index: TextIndex) -> None:
-    """Let nothing be copied until the end of the transaction, which is to change texts for good.
-
-    Else the former text might be copied after the change has looked for its copy.
-    """
-    marks.lock(index.name)
 
 
 def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:
@@ -167,7 +170,7 @@ def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:
     else:
         pattern = '"' + term.replace('"', '""') + '"'
     with connection.cursor() as cursor:
-        cursor.execute(_filled(FIND[connection.vendor], index), [pattern, most])
+        cursor.execute(filled(FIND[connection.vendor], index), [pattern, most])
         return [pk for (pk,) in cursor.fetchall()]
 
 
@@ -176,7 +179,8 @@ def serves(index: TextIndex, term: str) -> bool:
     return len(term) >= SHORTEST and is_there(index)
 
 
-def _filled(statement: str, index: TextIndex) -> str:
+def filled(statement: str, index: TextIndex) -> str:
+    """The statement with the names of the copy, its model and their columns."""
     return statement.format(
         table=index.table,
         base=index.base,
@@ -184,4 +188,7 @@ def _filled(statement: str, index: TextIndex) -> str:
         text=index.text(),
         old=index.text("OLD."),
         new=index.text("NEW."),
+        of_base=index.text(f"{index.base}."),
+        key=KEY[connection.vendor],
+        same=f"{index.columns[0]} = {index.columns[0]}",
     )

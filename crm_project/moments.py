@@ -26,17 +26,3 @@ def one_moment() -> Iterator[None]:
                 yield
             finally:
                 cursor.execute("ROLLBACK")
-
-
-@contextmanager
-def one_moment_to_write_at() -> Iterator[None]:
-    """A transaction in which everything inside sees the same moment, that of its first statement.
-
-    To change what somebody else has changed since is an error, on PostgreSQL one of serialization.
-    Inside a transaction of the caller's it is no more than that one.
-    """
-    outermost = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if outermost and connection.vendor == "postgresql":
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('up_to', models.BigIntegerField(default=0, verbose_name='up to')),
                 ('count', models.BigIntegerField(default=0, verbose_name='count')),
                 ('seen', models.BigIntegerField(null=True, verbose_name='seen')),
-                ('horizon', models.BigIntegerField(null=True, verbose_name='horizon')),
+                ('writers', models.TextField(blank=True, default='', verbose_name='writers')),
             ],
             options={
                 'verbose_name': 'mark',

@@ -5,9 +5,12 @@ Whoever adds up holds a mark, so that there is one at a time. Nobody else waits 
 contact only adds a row, and who reads sees everything as of one moment.
 """
 
+import math
+import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date
+from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
@@ -31,16 +34,25 @@ LEAST = 1_000
 CONTACTS_AT_ONCE, DRAWS_AT_ONCE, LEADS_AT_ONCE = 20_000, 20_000, 500_000
 
 
-def keep_up(*, least: int = LEAST) -> int:
-    """Add up all that can be, where it is at least so many rows; how many it was.
-
-    Several at once do no more than one.
+def keep_up(*, least: int = LEAST, seconds: float = math.inf) -> None:
+    """Add up all that can be, where it is at least so many rows; after so many seconds nothing more
+    is begun. Several at once do no more than one.
     """
-    done = 0
-    for step in (_fold_contacts, _count_draws, _count_leads):
-        while some := step(least):
-            done += some
-    return done
+    steps = (_fold_contacts, _count_draws, _count_leads)
+    in_turns([partial(step, least) for step in steps], seconds=seconds)
+
+
+def in_turns(steps: Iterable[Callable[[], int]], *, seconds: float) -> None:
+    """Do each step until it does nothing more, one after the other, so that none keeps the others
+    from their turn for as long as there is much to do; begin none after so many seconds.
+    """
+    end, left = time.monotonic() + seconds, list(steps)
+    while left:
+        for step in list(left):
+            if time.monotonic() > end:
+                return
+            if not step():
+                left.remove(step)
 
 
 def _fold_contacts(least: int) -> int:

@@ -91,10 +91,10 @@ class Mark(models.Model):
     up_to = models.BigIntegerField(_("up to"), default=0)
     # How many rows that is, where nothing else tells.
     count = models.BigIntegerField(_("count"), default=0)
-    # An id, and the first transaction that had not begun when it was the newest: once all before
-    # that one have ended, no smaller id can appear any more. None: nobody has looked yet.
+    # An id, and the transactions that were writing into the table when it was the newest: once
+    # they have ended, no smaller id can appear any more. None: nobody has looked yet.
     seen = models.BigIntegerField(_("seen"), null=True)
-    horizon = models.BigIntegerField(_("horizon"), null=True)
+    writers = models.TextField(_("writers"), default="", blank=True)
 
     class Meta:
         verbose_name = _("mark")

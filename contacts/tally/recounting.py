@@ -1,55 +1,63 @@
-"""Counts everything anew, and finds where the tallies say something else."""
+"""Counts everything anew."""
 
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from contacts.tally import marks
 from contacts.tally.folding import keep_up
-from contacts.tally.models import DrawTally, Mark
-from crm_project.moments import one_moment_to_write_at
+from contacts.tally.models import DrawTally
 
-CLOSED = """
+# In one statement, which sees one moment: what is closed meanwhile the triggers add.
+COUNT = """
+    day (start, source_id, operator_id, count) AS (
+        SELECT {day}, source_id, operator_id, count(*) FROM contacts_contact
+        WHERE closed_at IS NOT NULL GROUP BY 1, 2, 3
+    ), month (start, source_id, operator_id, count) AS (
+        SELECT {month}, source_id, operator_id, sum(count) FROM day GROUP BY 1, 2, 3
+    )
     INSERT INTO contacts_contacttally (span, start, source_id, operator_id, count)
-    SELECT 'day', {day}, source_id, operator_id, count(*)
-    FROM contacts_contact WHERE closed_at IS NOT NULL GROUP BY 2, 3, 4
+    SELECT 'day', start, source_id, operator_id, count FROM day
+    UNION ALL SELECT 'month', start, source_id, operator_id, count FROM month
+    UNION ALL SELECT 'ever', {never}, source_id, operator_id, sum(count) FROM month GROUP BY 3, 4
 """
-SUMS = """
-    INSERT INTO contacts_contacttally (span, start, source_id, operator_id, count)
-    SELECT '{span}', {start}, source_id, operator_id, sum(count)
-    FROM contacts_contacttally WHERE span = '{parts}' GROUP BY 2, 3, 4
-"""
-# On SQLite a moment is a text in UTC that begins with its day, and a day one, too.
-DAY = {"postgresql": "(created_at AT TIME ZONE 'UTC')::date", "sqlite": "substr(created_at, 1, 10)"}
-MONTH = {"postgresql": "date_trunc('month', start)::date", "sqlite": "substr(start, 1, 8) || '01'"}
-NEVER = {"postgresql": "NULL::date", "sqlite": "NULL"}
+EMPTY = "DELETE FROM contacts_contacttally"
+STATEMENTS = {
+    "postgresql": [
+        f"WITH gone AS ({EMPTY}),"
+        + COUNT.format(
+            day="(created_at AT TIME ZONE 'UTC')::date",
+            month="date_trunc('month', start)::date",
+            never="NULL::date",
+        )
+    ],
+    # On SQLite a moment is a text in UTC that begins with its day, and a day one, too.
+    "sqlite": [
+        EMPTY,
+        "WITH "
+        + COUNT.format(
+            day="substr(created_at, 1, 10)", month="substr(start, 1, 8) || '01'", never="NULL"
+        ),
+    ],
+}
 
 
 def count_anew() -> None:
     """Make all tallies what they should be, while everybody goes on."""
-    with one_moment_to_write_at():
-        # Before the first look, which is that of the moment.
-        if connection.vendor == "postgresql":
-            _run("LOCK TABLE contacts_mark IN EXCLUSIVE MODE")
+    with transaction.atomic():
+        held = [marks.lock(name) for name in (marks.CONTACTS, marks.DRAWS, marks.LEADS)]
         count_closed_contacts(connection)
         DrawTally.objects.all().delete()
-        Mark.objects.filter(name__in=[marks.DRAWS, marks.LEADS]).update(up_to=0, count=0)
+        for mark in held:
+            mark.up_to = mark.count = 0
+            mark.save()
     keep_up(least=1)
 
 
 def count_closed_contacts(connection: Any) -> None:
-    """Fill the tally of contacts with what is closed as of the transaction's moment.
-
-    What is closed afterwards the triggers add, which must be there before.
+    """Make the tally of contacts what is closed now; in a transaction, with its triggers there, and
+    with nobody who adds it up meanwhile.
     """
-    vendor = connection.vendor
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM contacts_contacttally")
-        cursor.execute(CLOSED.format(day=DAY[vendor]))
-        cursor.execute(SUMS.format(span="month", start=MONTH[vendor], parts="day"))
-        cursor.execute(SUMS.format(span="ever", start=NEVER[vendor], parts="month"))
-
-
-def _run(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
+        for statement in STATEMENTS[connection.vendor]:
+            cursor.execute(statement)

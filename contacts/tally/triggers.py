@@ -49,10 +49,8 @@ EVENTS = {
     "delete": ("DELETE", "OLD.closed_at IS NOT NULL", ["OLD"]),
 }
 INSTALLED = {
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'contacts_contact'::regclass"
-    " AND tgenabled <> 'D'",
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    " AND tbl_name = 'contacts_contact'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled <> 'D'",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s",
 }
 
 
@@ -78,10 +76,15 @@ def remove(schema_editor: Any) -> None:
 
 def missing() -> list[str]:
     """The names of those that are not there, or switched off."""
+    there = installed("contacts_contact")
+    return [name for name in NAMES if name not in there]
+
+
+def installed(table: str) -> set[str]:
+    """The names of all triggers of the table that are not switched off."""
     with connection.cursor() as cursor:
-        cursor.execute(INSTALLED[connection.vendor])
-        found = {name for (name,) in cursor.fetchall()}
-    return [name for name in NAMES if name not in found]
+        cursor.execute(INSTALLED[connection.vendor], [table])
+        return {name for (name,) in cursor.fetchall()}
 
 
 def _trigger(event: str, vendor: str) -> str:

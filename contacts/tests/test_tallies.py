@@ -1,7 +1,9 @@
 """What is counted once is what is there, whatever is done, in whatever order."""
 
 import random
+import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
@@ -20,13 +22,15 @@ from contacts.services import change_status, reassign_contact
 from contacts.staffing import delete_operator
 from contacts.tally import marks, triggers
 from contacts.tally.drift import drift
-from contacts.tally.folding import keep_up
+from contacts.tally.folding import in_turns, keep_up
 from contacts.tally.reading import closed_contacts, draws_of
 from contacts.tally.spans import Span, cover
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
-from crm_project.testing.threads import at_once, elsewhere
+from crm_project.copying import take_ids
+from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
 from leads.models import Lead
+from leads.tests.factories import LeadFactory
 from operators.tests.factories import OperatorFactory
 from sources.tests.factories import SourceFactory
 
@@ -232,6 +236,97 @@ class TestDrawsAndLeads:
         assert marks.up_to(marks.DRAWS) == marks.newest_id(DecisionRecord.objects.all())
         assert drawn_by_tally(source) == drawn(source)
         assert list(drift()) == []
+
+    @pytest.mark.postgres
+    def test_who_has_an_id_but_no_row_yet_is_waited_for(self, held_before_its_row):
+        """Until then PostgreSQL gives the transaction no id either, and any other may commit."""
+        with held_before_its_row("lead:slow") as release:
+            LeadFactory(external_id="lead:quick")
+            keep_up(least=1)
+            release()
+            for _ in range(3):
+                keep_up(least=1)
+            assert marks.up_to(marks.LEADS) == 0
+        count_all()
+        assert Mark.objects.get(name=marks.LEADS).count == Lead.objects.count() == 2
+        assert list(drift()) == []
+
+    @pytest.mark.postgres
+    def test_ids_that_were_taken_beforehand_are_waited_for(self):
+        with transaction.atomic():
+            first, *_ = take_ids(Lead, 3)
+
+            def meanwhile():
+                LeadFactory()
+                for _ in range(3):
+                    keep_up(least=1)
+                return marks.up_to(marks.LEADS)
+
+            assert elsewhere(meanwhile) < first
+            LeadFactory(pk=first)
+        count_all()
+        assert Mark.objects.get(name=marks.LEADS).count == 2
+
+
+HOLD = """
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW;
+    END $$;
+    CREATE TRIGGER hold BEFORE INSERT ON leads_lead FOR EACH ROW
+      WHEN (NEW.external_id = 'lead:slow') EXECUTE FUNCTION hold();
+"""
+
+
+@pytest.fixture
+def held_before_its_row():
+    """Inside the block a lead has got its id but no row, and once released a row that is not
+    committed.
+    """
+
+    @contextmanager
+    def hold(external_id):
+        begun, end = threading.Event(), threading.Event()
+
+        def insert():
+            with transaction.atomic():
+                begun.set()
+                LeadFactory(external_id=external_id)
+                end.wait(30)
+            connection.close()
+
+        with connection.cursor() as cursor:
+            cursor.execute(HOLD)
+            cursor.execute("SELECT pg_advisory_lock(1)")
+            thread = threading.Thread(target=insert)
+            thread.start()
+            try:
+                assert begun.wait(10)
+                until_somebody_waits()
+                yield lambda: cursor.execute("SELECT pg_advisory_unlock(1)")
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock_all()")
+                end.set()
+                thread.join()
+                cursor.execute("DROP TRIGGER hold ON leads_lead; DROP FUNCTION hold")
+
+    return hold
+
+
+def test_much_to_add_up_keeps_neither_the_clock_nor_the_rest_from_its_turn():
+    turns = []
+
+    def endless():
+        turns.append("endless")
+        time.sleep(0.01)
+        return 1
+
+    def short():
+        turns.append("short")
+        return 0
+
+    in_turns([endless, short], seconds=0.1)
+    assert turns[:3] == ["endless", "short", "endless"]
+    assert turns.count("short") == 1
 
 
 @pytest.mark.postgres

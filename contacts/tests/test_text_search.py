@@ -1,15 +1,31 @@
 """A part of a text is found wherever it stands, copied already or not, and by no erased text."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+
 import pytest
-from django.db import connection
+from django.core.management import call_command
+from django.db import connection, transaction
 
 from contacts import text_search
 from contacts.erasing import erase_lead
+from contacts.invariants import check_all
 from contacts.models import Contact
 from contacts.tally import marks
 from contacts.tests.factories import ContactFactory
-from contacts.text_index import INDEXES, MESSAGES, PEOPLE, is_there, keep_up_texts
+from contacts.text_drift import texts_that_differ
+from contacts.text_index import (
+    INDEXES,
+    MESSAGES,
+    PEOPLE,
+    TRIGGERS,
+    filled,
+    is_there,
+    keep_up_texts,
+)
 from crm_project.testing.queries import capture_sql
+from crm_project.testing.threads import elsewhere, until_somebody_waits
 from leads.models import Lead
 from leads.tests.factories import LeadFactory
 
@@ -50,6 +66,58 @@ def texts():
         (other, 'Ёж «"так"» о_х_о \\о'),
     ):
         ContactFactory(lead=lead, message=message)
+
+
+@pytest.mark.postgres
+def test_what_is_changed_while_it_is_copied_is_found_by_what_it_is_then(api, texts):
+    keep_up_texts(least=1)
+    changed = threading.Event()
+
+    def change():
+        with transaction.atomic():
+            Lead.objects.filter(name="Борис").update(name="Борислав")
+            changed.set()
+            until_somebody_waits()
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(elsewhere, change)
+        assert changed.wait(10)
+        keep_up_texts(least=1)
+        changing.result()
+    copy_all()
+    assert len(ids(api, "/leads", "рислав")) == 1
+    assert list(texts_that_differ()) == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "DELETE FROM leads_lead_text",
+        "UPDATE contacts_contact_text SET text = 'ещё раз'",
+    ],
+)
+def test_a_copy_that_is_wrong_is_told_and_mended(api, texts, spoil):
+    copy_all()
+    with connection.cursor() as cursor:
+        cursor.execute(spoil)
+    broken = {each.invariant.name for each in check_all(records=100) if each.breaches}
+    assert broken == {"texts"}
+    call_command("recount", stdout=StringIO())
+    assert list(texts_that_differ()) == []
+    assert ids(api, "/leads", "рис")
+    assert len(ids(api, "/contacts", "доберман")) == 1
+
+
+def test_a_trigger_that_is_missing_is_told(texts):
+    with connection.schema_editor() as editor:
+        on = " ON leads_lead" if connection.vendor == "postgresql" else ""
+        editor.execute(f"DROP TRIGGER leads_lead_text_delete{on}")
+    try:
+        assert list(texts_that_differ()) == ["trigger leads_lead_text_delete is missing"]
+    finally:
+        statement = TRIGGERS[connection.vendor][-1]
+        with connection.cursor() as cursor:
+            cursor.execute(filled(statement, PEOPLE))
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/leads"])

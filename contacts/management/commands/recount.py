@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from contacts.tally.drift import drift
 from contacts.tally.recounting import count_anew
+from contacts.text_drift import mend_texts, texts_that_differ
 from crm_project.moments import one_moment
 
 EXAMPLES = 20
@@ -15,9 +16,10 @@ EXAMPLES = 20
 class Command(BaseCommand):
     help = (
         "Looks whether the figures that are kept of closed contacts, of draws and of leads, so that"
-        " the statistics cost the same at any size, are what is there, and counts everything anew"
-        " if not, while the service goes on. Reads every contact and decision. A second run finds"
-        " nothing. Exit code: 0, and 1 with --check where something was wrong."
+        " the statistics cost the same at any size, and the copies of texts that searches look into"
+        " are what is there; if not, counts everything anew and mends the copies, while the service"
+        " goes on. Reads every contact and decision. A second run finds nothing. Exit code: 0, and"
+        " 1 with --check where something was wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,11 +39,12 @@ class Command(BaseCommand):
             if options["check"]:
                 raise CommandError("Run manage.py recount.")
         count_anew()
+        mend_texts()
         self.stdout.write("Counted anew.")
 
     def look(self) -> list[str]:
         with one_moment():
-            return list(drift(progress=self.progress))
+            return [*drift(progress=self.progress), *texts_that_differ()]
 
     def progress(self, sources: int) -> None:
         if self.stdout.isatty():
