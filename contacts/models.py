@@ -94,6 +94,12 @@ class Contact(models.Model):
                 condition=Q(waiting_since__isnull=False),
                 name="contact_queue",
             ),
+            # Serves the lists of what is open, as they are ordered.
+            models.Index(
+                fields=["created_at", "id"],
+                condition=Q(closed_at__isnull=True),
+                name="contact_open_by_age",
+            ),
             # Serves the search for those not taken in time, and the figures of a source.
             models.Index(
                 fields=["source", "assigned_at"],

@@ -96,9 +96,16 @@ COPY = {
     " WHERE id > %s AND id <= %s",
 }
 FIND = {
-    "postgresql": "SELECT id FROM {table} WHERE text ILIKE %s LIMIT %s",
-    "sqlite": "SELECT rowid FROM {table} WHERE text MATCH %s LIMIT %s",
+    "postgresql": "SELECT id FROM {table} WHERE text ILIKE %s AND id > %s LIMIT %s",
+    "sqlite": "SELECT rowid FROM {table} WHERE text MATCH %s AND rowid > %s LIMIT %s",
 }
+# Read one by one: to find out where a frequent term stands, an index reads all of its places.
+FIND_NEWEST = {
+    "postgresql": FIND["postgresql"].replace("text ILIKE", "text || '' ILIKE"),
+    "sqlite": FIND["sqlite"],
+}
+# Who goes through the rows soon has a page of what so many of the newest so many have.
+FREQUENT, NEWEST = 51, 2_000
 
 
 def install(index: TextIndex, schema_editor: Any) -> bool:
@@ -164,13 +171,25 @@ def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:
     """The ids of so many up to the mark that may have the term in one of the columns, in any case:
     in any order, and some that have it across two columns.
     """
+    return _found(FIND, index, term, after=0, most=most)
+
+
+def is_frequent(index: TextIndex, term: str) -> bool:
+    """Do many of the newest up to the mark have the term?"""
+    after = marks.up_to(index.name) - NEWEST
+    return len(_found(FIND_NEWEST, index, term, after=after, most=FREQUENT)) == FREQUENT
+
+
+def _found(
+    find: dict[str, str], index: TextIndex, term: str, *, after: int, most: int
+) -> list[int]:
     if connection.vendor == "postgresql":
         escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         pattern = f"%{escaped}%"
     else:
         pattern = '"' + term.replace('"', '""') + '"'
     with connection.cursor() as cursor:
-        cursor.execute(filled(FIND[connection.vendor], index), [pattern, most])
+        cursor.execute(filled(find[connection.vendor], index), [pattern, after, most])
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Collection
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Model, OuterRef, Q, QuerySet, Subquery
 
 from contacts.models import Contact
 from contacts.tally import marks
-from contacts.text_index import MESSAGES, PEOPLE, TextIndex, candidates, serves
+from contacts.text_index import MESSAGES, PEOPLE, TextIndex, candidates, is_frequent, serves
 from leads.models import Lead
 
-# A term that so many of the newest so many rows have fills a page soon, whatever is asked beside
-# it: to go through the rows is quicker than to look up all that have it. So it is with one that
-# more than MOST have; one that only FEW have is looked up without asking.
-FREQUENT, NEWEST, FEW, MOST = 51, 5_000, 500, 10_000
+# More than so many are not looked up but met on the way through the rows, newest first.
+MOST = 10_000
 # What the copies do not serve is looked for in the newest so many rows.
 BOUND = 20_000
 LEAD_FIELDS = ("name", "external_id", "phone", "phone_e164", "email")
@@ -26,14 +24,12 @@ def contacts_with(
     One that is too short for the copies, or where there are none, only among the newest BOUND.
     """
     message, people = Q(message__icontains=term), _parts(lead_fields, term)
-    each = message | Q(Exists(Lead.objects.filter(people, pk=OuterRef("lead"))))
+    each = message | Q(_of_lead(people, "lead"))
     if not serves(MESSAGES, term):
-        return _newest(contacts, Contact, BOUND).filter(each)
-    leads = _leads(people, term)
+        return _newest(contacts, Contact).filter(each)
     copied = _copied(MESSAGES, term)
-    if leads is None or copied is None:
-        return contacts.filter(each)
-    if len(leads) + len(copied) > FEW and _is_frequent(Contact, each):
+    leads = None if copied is None else _leads(people, term)
+    if copied is None or leads is None:
         return contacts.filter(each)
     new = Q(pk__gt=marks.up_to(MESSAGES.name))
     # Each of the three is a piece of an index.
@@ -43,18 +39,24 @@ def contacts_with(
 def leads_with(leads: QuerySet[Lead], term: str, *, fields: Collection[str]) -> QuerySet[Lead]:
     """Those with the term in one of the fields; likewise."""
     parts = _parts(fields, term)
-    # Within an OR, PostgreSQL takes half of the rows to have it, and goes through them in order.
-    each = Q(Exists(Lead.objects.filter(parts, pk=OuterRef("pk")))) | Q(pk__lt=0)
+    each = Q(_of_lead(parts, "pk"))
     if not serves(PEOPLE, term):
-        return _newest(leads, Lead, BOUND).filter(each)
+        return _newest(leads, Lead).filter(each)
     found = _leads(parts, term)
-    if found is None or (len(found) > FEW and _is_frequent(Lead, parts)):
-        return leads.filter(each)
-    return leads.filter(pk__in=found)
+    return leads.filter(each) if found is None else leads.filter(pk__in=found)
+
+
+def _of_lead(parts: Q, name: str) -> Subquery:
+    """Of the lead whom the column names; not EXISTS, for which PostgreSQL may read all leads, nor a
+    condition of the row, by whose frequency it may go through the rows in another order.
+    """
+    lead = Lead.objects.filter(pk=OuterRef(name)).order_by()
+    output = BooleanField()
+    return Subquery(lead.values(found=ExpressionWrapper(parts, output)), output_field=output)
 
 
 def _leads(parts: Q, term: str) -> list[int] | None:
-    """The ids of those who have the term in one of these parts; None: they are too many."""
+    """The ids of those who have the term in one of these parts; None: they are many."""
     copied = _copied(PEOPLE, term)
     if copied is None:
         return None
@@ -64,7 +66,9 @@ def _leads(parts: Q, term: str) -> list[int] | None:
 
 
 def _copied(index: TextIndex, term: str) -> list[int] | None:
-    """The ids of those who may have the term; None: they are too many."""
+    """The ids of those who may have the term; None: they are many, a page of them is met soon."""
+    if is_frequent(index, term):
+        return None
     found = candidates(index, term, most=MOST + 1)
     return found if len(found) <= MOST else None
 
@@ -76,13 +80,8 @@ def _parts(fields: Collection[str], term: str) -> Q:
     return found
 
 
-def _is_frequent(model: type[Model], parts: Q) -> bool:
-    rows = _newest(model._default_manager.order_by(), model, NEWEST)
-    return len(rows.filter(parts).values("pk")[:FREQUENT]) == FREQUENT
-
-
-def _newest(rows: QuerySet, model: type[Model], count: int) -> QuerySet:
+def _newest(rows: QuerySet, model: type[Model]) -> QuerySet:
     """By a range of the index on the time: of a subquery PostgreSQL might take the parts first."""
     moments = model._default_manager.order_by("-created_at", "-pk").values_list("created_at")
-    oldest = moments[count : count + 1].first()
+    oldest = moments[BOUND : BOUND + 1].first()
     return rows.filter(created_at__gte=oldest[0]) if oldest else rows

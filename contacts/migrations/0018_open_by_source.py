@@ -18,5 +18,13 @@ class Migration(migrations.Migration):
                 name="contact_open_by_source",
             ),
         ),
+        AddIndexQuietly(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=["created_at", "id"],
+                name="contact_open_by_age",
+            ),
+        ),
         RemoveIndexQuietly(model_name="contact", name="contact_untaken"),
     ]
