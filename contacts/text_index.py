@@ -18,12 +18,15 @@ from django.db.models import Model
 from contacts.models import Contact
 from contacts.tally import marks
 from contacts.tally.folding import in_turns
+from contacts.tally.models import Mark
 from leads.models import Lead
 
 # Fewer letters have no trigram.
 SHORTEST = 3
 # Fewer are as quickly read themselves.
 LEAST, AT_ONCE = 1_000, 5_000
+# What a mark has `seen` on SQLite, which has no other use for it, when texts have been erased.
+ERASED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,30 @@ def is_there(index: TextIndex) -> bool:
 
 def keep_up_texts(*, least: int = LEAST, seconds: float = math.inf) -> None:
     """Copy what is new, where it is at least so much; begin nothing after so many seconds."""
-    in_turns([partial(_copy_new, index, least) for index in INDEXES], seconds=seconds)
+    steps = [
+        partial(step, index)
+        for index in INDEXES
+        for step in (_wipe, partial(_copy_new, least=least))
+    ]
+    in_turns(steps, seconds=seconds)
+
+
+def wipe_soon(index: TextIndex) -> None:
+    """Let nothing of the texts that this transaction erases be left in the index of trigrams.
+
+    FTS5 keeps those of a former text, with their places, until it makes parts of its index anew.
+    """
+    if connection.vendor == "sqlite" and is_there(index):
+        Mark.objects.update_or_create(name=index.name, defaults={"seen": ERASED})
+
+
+def _wipe(index: TextIndex) -> int:
+    """Make the index anew where something was erased. Seconds for a million texts."""
+    if connection.vendor == "sqlite" and Mark.objects.filter(name=index.name, seen=ERASED):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(filled("INSERT INTO {table} ({table}) VALUES ('optimize')", index))
+            Mark.objects.filter(name=index.name).update(seen=None)
+    return 0
 
 
 def _copy_new(index: TextIndex, least: int) -> int:

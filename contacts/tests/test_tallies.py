@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -24,6 +25,7 @@ from contacts.tally import marks, triggers
 from contacts.tally.drift import drift
 from contacts.tally.folding import in_turns, keep_up
 from contacts.tally.reading import closed_contacts, draws_of
+from contacts.tally.recounting import count_anew
 from contacts.tally.spans import Span, cover
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
@@ -352,6 +354,21 @@ def test_nothing_is_lost_or_counted_twice_while_all_work_at_once():
     count_all()
     assert list(drift()) == []
     assert drawn_by_tally(source) == drawn(source)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_what_is_closed_while_all_is_counted_anew_is_counted_once():
+    source = SourceFactory()
+    contact = ContactFactory(source=source, operator=OperatorFactory())
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE contacts_contact IN ACCESS EXCLUSIVE MODE")
+            counting = pool.submit(elsewhere, count_anew)
+            until_somebody_waits()
+            change_status(contact.pk, status="closed")
+        counting.result()
+    assert closed_contacts(source.pk) == counted(source) != {}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -154,6 +154,26 @@ def test_nothing_of_an_erased_text_is_left_in_the_copies(api, texts):
     assert not [part for part in ("Щенок", "Щукина", "7701", "900") if part in kept]
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="pg_trgm keeps no places")
+def test_nothing_of_an_erased_text_is_left_in_the_index_of_trigrams(api):
+    lead = LeadFactory(name="Qzxwv")
+    ContactFactory(lead=lead, message="qzxwv", status="closed")
+    copy_all()
+
+    def kept():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT block FROM leads_lead_text_data"
+                " UNION ALL SELECT block FROM contacts_contact_text_data"
+            )
+            return b"".join(block for (block,) in cursor.fetchall())
+
+    assert kept().count(b"zxw") == 2
+    erase_lead(lead.pk)
+    keep_up_texts()
+    assert b"zxw" not in kept()
+
+
 def test_it_is_asked_of_the_copy_not_of_every_row(api, texts):
     assert is_there(MESSAGES), is_there(PEOPLE)
     copy_all()
