@@ -10,6 +10,7 @@ from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
+from contacts.models import ContactTally
 from crm_project.testing.secrets import watching
 
 hypothesis_settings.register_profile("default", deadline=None)
@@ -47,6 +48,15 @@ def _counting_anew(settings, tmp_path_factory):
 def _asking_anew():
     """No test is spared a query by the content types that another one left in memory."""
     ContentType.objects.clear_cache()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_tallied_of_others(request):
+    """A flush empties the tables of SQLite row by row, and the triggers tell of each."""
+    uses = {"db", "transactional_db", "_django_db_helper"} & set(request.fixturenames)
+    if connection.vendor == "sqlite" and (uses or request.node.get_closest_marker("django_db")):
+        request.getfixturevalue("_django_db_helper")
+        ContactTally.objects.all().delete()
 
 
 @pytest.fixture(autouse=True)

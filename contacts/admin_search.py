@@ -3,11 +3,9 @@
 from django.db.models import Q, QuerySet
 
 from contacts.models import Contact
+from contacts.text_search import contacts_with
 from leads.selectors import known_as, survivors_of
 
-# Parts of texts are looked for in the newest so many contacts: no index serves them on every
-# database. What identifies somebody is found by indexes, wherever it is.
-NEWEST = 20_000
 MOST_LEADS = 500
 
 
@@ -24,13 +22,4 @@ def search(contacts: QuerySet[Contact], term: str) -> QuerySet[Contact]:
         known |= Q(pk=int(number))
     if contacts.filter(known).exists():
         return contacts.filter(known)
-    parts = Q(message__icontains=term)
-    for name in ("name", "external_id", "phone"):
-        parts |= Q(**{f"lead__{name}__icontains": term})
-    return _newest(contacts).filter(parts)
-
-
-def _newest(contacts: QuerySet[Contact]) -> QuerySet[Contact]:
-    moments = Contact.objects.order_by("-created_at", "-pk").values_list("created_at", flat=True)
-    oldest = moments[NEWEST : NEWEST + 1].first()
-    return contacts.filter(created_at__gte=oldest) if oldest else contacts
+    return contacts_with(contacts, term, lead_fields=("name", "external_id", "phone"))

@@ -1,5 +1,5 @@
 """What time alone brings about: shifts end and begin, who waits can be answered, and who was not
-answered in time goes to somebody else.
+answered in time goes to somebody else. What is over is added up, and what is new can be searched.
 """
 
 import logging
@@ -12,6 +12,8 @@ from contacts.availability import Availability
 from contacts.handout import BATCH, How
 from contacts.selectors import queues
 from contacts.staffing import fill_waiting
+from contacts.tally.folding import keep_up
+from contacts.text_index import keep_up_texts
 from contacts.timeouts import hand_on, overdue
 from crm_project.actor import Actor
 from operators.services import renew_shifts
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 CLOCK = Actor("system", "clock")
 # From one tick to the next, in each process that serves.
 SECONDS = 15
+# After so many the rest is for the next tick, so that after an upgrade, or a stop for days, shifts
+# do not wait for all of what is to be added up.
+KEEPING_UP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ def tick(**how: Unpack[How]) -> Ticked:
     due = overdue(Source.objects.all(), now=moment).values_list("pk", flat=True)
     late = sum(hand_on(pk, **how) is not None for pk in list(due[:BATCH]))
     ticked = Ticked(renewed, handed, late)
+    keep_up(seconds=KEEPING_UP)
+    keep_up_texts(seconds=KEEPING_UP)
     level = logging.INFO if any((renewed, handed, late)) else logging.DEBUG
     logger.log(level, "tick", extra={"fields": asdict(ticked)})
     return ticked

@@ -1,18 +1,20 @@
 import django_filters
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import QuerySet, Subquery
 
-from contacts.models import WAITING, Contact
+from contacts.models import OPEN, WAITING, Contact
+from contacts.text_search import contacts_with
 from crm_project.api.filters import BooleanFilter, IdFilter, MomentFilter
 from leads.models import Lead
 from leads.selectors import survivors_of
+from sources.models import Source
 
 
 class ContactFilter(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(
-        choices=Contact.Status.choices, help_text="May be repeated."
+        choices=Contact.Status.choices, method="filter_status", help_text="May be repeated."
     )
     source = django_filters.CharFilter(
-        field_name="source__code", strip=False, help_text="The code of the source."
+        method="filter_source", strip=False, help_text="The code of the source."
     )
     source_id = IdFilter()
     operator_id = IdFilter()
@@ -36,6 +38,21 @@ class ContactFilter(django_filters.FilterSet):
         model = Contact
         fields: list[str] = []
 
+    def filter_status(
+        self, contacts: QuerySet[Contact], name: str, value: list[str]
+    ) -> QuerySet[Contact]:
+        """Where only open ones are asked for it is said twice, once for their index."""
+        if not value:
+            return contacts
+        contacts = contacts.filter(status__in=value)
+        return contacts if Contact.Status.CLOSED in value else contacts.filter(OPEN)
+
+    def filter_source(
+        self, contacts: QuerySet[Contact], name: str, value: str
+    ) -> QuerySet[Contact]:
+        """Not by a join, for which PostgreSQL sorts all of the source or looks through all."""
+        return contacts.filter(source=Subquery(Source.objects.filter(code=value).values("pk")))
+
     def filter_lead(self, contacts: QuerySet[Contact], name: str, value: int) -> QuerySet[Contact]:
         return contacts.filter(lead=Subquery(survivors_of(Lead.objects.filter(pk=value))))
 
@@ -52,8 +69,4 @@ class ContactFilter(django_filters.FilterSet):
     def filter_search(
         self, contacts: QuerySet[Contact], name: str, value: str
     ) -> QuerySet[Contact]:
-        return contacts.filter(
-            Q(message__icontains=value)
-            | Q(lead__name__icontains=value)
-            | Q(lead__external_id__icontains=value)
-        )
+        return contacts_with(contacts, value, lead_fields=("name", "external_id"))

@@ -5,13 +5,11 @@ is closed. All is read as of one moment, so that nothing under way is taken for 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isclose
 
-from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -20,8 +18,11 @@ from contacts.evidence import Record, Rows
 from contacts.history import Kind, replay
 from contacts.models import OPEN, WAITING, Contact, IdempotencyKey, Rotation
 from contacts.selectors import with_load
+from contacts.tally.drift import drift_of_some
+from contacts.text_drift import texts_that_differ
 from contacts.waiting import Cause, causes
 from crm_project.constraints import missing_checks, missing_uniqueness
+from crm_project.moments import one_moment
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Assignment, Source
@@ -83,28 +84,6 @@ def _look(invariants: Collection[Invariant], records: int) -> list[Result]:
         breaches = invariant.breaches(rows)
         results.append(Result(invariant, breaches, time.perf_counter() - began))
     return results
-
-
-@contextmanager
-def one_moment() -> Iterator[None]:
-    """Let everything inside see the same moment, and nobody wait for it.
-
-    Inside a transaction of the caller's it is that one's moment.
-    """
-    if connection.in_atomic_block:
-        yield
-    elif connection.vendor == "postgresql":
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield
-    else:
-        # Not `atomic`, which takes SQLite's only write lock at once.
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN DEFERRED")
-            try:
-                yield
-            finally:
-                cursor.execute("ROLLBACK")
 
 
 def limits_were_kept(rows: Rows) -> list[str]:
@@ -224,6 +203,16 @@ def erased_leads_are_at_rest(rows: Rows) -> list[str]:
     return [f"contact {pk}" for pk in opened.values_list("pk", flat=True)] + missing
 
 
+def tallies_are_counts(rows: Rows) -> list[str]:
+    """Of some of it, chosen by lot, so that it is found in the end without reading everything."""
+    return list(drift_of_some())
+
+
+def copies_are_texts(rows: Rows) -> list[str]:
+    """Likewise."""
+    return list(texts_that_differ(some=True))
+
+
 def nobody_was_overtaken(rows: Rows) -> list[str]:
     """I8: since the oldest who waits in a source came to wait, the rules gave nobody younger of
     that source to an operator.
@@ -323,5 +312,17 @@ INVARIANTS = (
         erased_leads_are_at_rest,
     ),
     Invariant("I8", "nobody was handed out before an older one who waits", nobody_was_overtaken),
+    Invariant(
+        "tallies",
+        "what has been counted once is what is there, as far as some of it was counted again",
+        tallies_are_counts,
+        advice="run manage.py recount",
+    ),
+    Invariant(
+        "texts",
+        "what a search looks into is what was written, as far as some of it was compared again",
+        copies_are_texts,
+        advice="run manage.py recount",
+    ),
     Invariant("records", "each adds up, and the newest names who has the contact", records_add_up),
 )

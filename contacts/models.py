@@ -6,9 +6,27 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from contacts.tally.models import ContactTally, DrawTally, Mark
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Source
+
+__all__ = [
+    "OPEN",
+    "UNTAKEN",
+    "WAITING",
+    "Contact",
+    "ContactTally",
+    "DecisionRecord",
+    "DrawTally",
+    "IdempotencyKey",
+    "ImportPart",
+    "ImportRun",
+    "ImportedRow",
+    "Load",
+    "Mark",
+    "Rotation",
+]
 
 
 class Contact(models.Model):
@@ -76,13 +94,17 @@ class Contact(models.Model):
                 condition=Q(waiting_since__isnull=False),
                 name="contact_queue",
             ),
-            # Serves the search for those not taken in time.
+            # Serves the lists of what is open, as they are ordered.
+            models.Index(
+                fields=["created_at", "id"],
+                condition=Q(closed_at__isnull=True),
+                name="contact_open_by_age",
+            ),
+            # Serves the search for those not taken in time, and the figures of a source.
             models.Index(
                 fields=["source", "assigned_at"],
-                condition=Q(
-                    closed_at__isnull=True, operator__isnull=False, escalated_at__isnull=True
-                ),
-                name="contact_untaken",
+                condition=Q(closed_at__isnull=True),
+                name="contact_open_by_source",
             ),
             # Serves the list of those marked for the team lead.
             models.Index(
@@ -144,7 +166,7 @@ class Contact(models.Model):
 OPEN = Q(closed_at__isnull=True)
 # The same as open and without operator, by a constraint.
 WAITING = Q(waiting_since__isnull=False)
-# With the condition of the index `contact_untaken`.
+# Those of the index `contact_open_by_source` that somebody has, and may take too late.
 UNTAKEN = OPEN & Q(status=Contact.Status.NEW, operator__isnull=False, escalated_at__isnull=True)
 
 

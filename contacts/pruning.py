@@ -1,11 +1,15 @@
 """What may be forgotten once it is old: decisions, and rotations that stand still."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import TruncDate
 
 from contacts.models import Contact, DecisionRecord, Rotation
+from contacts.tally import marks
+from contacts.tally.folding import count_draws_anew
 
 # So many records are looked at in one transaction.
 BATCH = 5_000
@@ -28,6 +32,18 @@ def old_records(before: datetime) -> Iterator[QuerySet[DecisionRecord]]:
             return
         first, last = last, rows[-1][0]
         yield old.filter(pk__gt=first, pk__lte=last)
+
+
+def delete_records(part: QuerySet[DecisionRecord]) -> int:
+    """Delete the records, and take their draws out of the tally; how many they were."""
+    with transaction.atomic():
+        marks.lock(marks.DRAWS)
+        # Looked for once: what is old may have become more by the next statement.
+        day = TruncDate("created_at", tzinfo=UTC)
+        rows = list(part.values_list("pk", "source", day, "odds"))
+        DecisionRecord.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
+        count_draws_anew({(source_id, created) for _, source_id, created, odds in rows if odds})
+    return len(rows)
 
 
 def old_rotations(before: datetime) -> QuerySet[Rotation]:

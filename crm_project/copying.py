@@ -23,6 +23,8 @@ def take_ids(model: type[Model], count: int) -> Sequence[int]:
             cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
             (last,) = cursor.fetchone() or [0]
             return range(last + 1, last + 1 + count)
+        # Whoever counts the rows of the table by their ids sees by it that there are some to come.
+        cursor.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
         cursor.execute(
             "SELECT nextval(ids) FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass AS ids"
             " OFFSET 0) AS sequence, generate_series(1, %s)",

@@ -18,6 +18,7 @@ from contacts.merging import merge_leads
 from contacts.models import Contact
 from contacts.rights import visible_contacts, visible_leads
 from contacts.selectors import count_contacts
+from contacts.text_search import LEAD_FIELDS, leads_with
 from crm_project.admin_mixins import VisibleOnlyMixin
 from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
@@ -87,7 +88,7 @@ class LeadAdmin(
         self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
     ) -> tuple[QuerySet[Lead], bool]:
         """A whole number, address or external id finds whose it is and nothing else; all the rest
-        is looked for as parts, for which SQLite reads the table, newest first.
+        is looked for as parts.
         """
         leads = queryset.filter(merged_into=None)
         term = search_term.strip()
@@ -96,7 +97,9 @@ class LeadAdmin(
             known = list(survivors_of(known_as(term).order_by("-pk"))[:MOST_KNOWN])
             if known:
                 return leads.filter(pk__in=known), False
-        return super().get_search_results(request, leads, search_term)
+        for word in term.split():
+            leads = leads_with(leads, word, fields=LEAD_FIELDS)
+        return leads, False
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], **kwargs: Any

@@ -1,16 +1,17 @@
 """Fairness of the sources, from the record of their decisions."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 
 from django.core.cache import cache
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from contacts.models import DecisionRecord
+from contacts.tally.reading import Draws, draws_among
 from operators.models import Operator
 from sources.models import Source
 from stats.fairness import Drawn, Fairness, judge, parse_odds
@@ -34,20 +35,14 @@ class Judged:
 NO_DRAWS = Judged(judge([]), {})
 
 
-def judged(decisions: QuerySet[DecisionRecord]) -> dict[int, Judged]:
-    """The weighted draws among the decisions, source by source; a source without is not there."""
-    rows = (
-        decisions.exclude(odds="")
-        .order_by()
-        .values_list("source", "odds", "operator_id")
-        .annotate(count=Count("pk"), latest=Max("pk"))
-    )
+def judged(draws: Iterable[Draws]) -> dict[int, Judged]:
+    """The draws, source by source; a source without is not there."""
     drawn: defaultdict[int, list[Drawn]] = defaultdict(list)
     latest: dict[int, int] = {}
-    for source_id, text, operator_id, count, record_id in rows:
-        odds = parse_odds(text)
-        drawn[source_id].append(Drawn(odds, operator_id, count))
-        latest.update((pk, max(record_id, latest.get(pk, 0))) for pk in odds)
+    for each in draws:
+        odds = parse_odds(each.odds)
+        drawn[each.source_id].append(Drawn(odds, each.operator_id, each.times))
+        latest.update((pk, max(each.latest, latest.get(pk, 0))) for pk in odds)
     found = {source_id: judge(draws) for source_id, draws in drawn.items()}
     taking_part = {each.operator_id for fairness in found.values() for each in fairness.operators}
     names = _names({pk: latest[pk] for pk in taking_part})
@@ -92,7 +87,7 @@ def recently_judged(
     stale = [pk for pk in known if known[pk][1] <= now - FRESH]
     due += sorted(stale, key=lambda pk: known[pk][1])
     if due:
-        found = judged(_recent(due[:AT_ONCE], now))
+        found = judged(draws_among(_recent(due[:AT_ONCE], now)))
         fresh = {pk: (found.get(pk, NO_DRAWS), now) for pk in due[:AT_ONCE]}
         cache.set_many({keys[pk]: each for pk, each in fresh.items()}, CACHE_SECONDS)
         known |= fresh

@@ -1,15 +1,18 @@
 """Figures over everything. Reads only."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
 
-from contacts.models import OPEN, WAITING, Contact, DecisionRecord
+from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import assignments_with_load, with_load
+from contacts.tally.reading import closed_contacts, draws_of, leads_there_are
 from contacts.waiting import waiting_by_cause
+from crm_project.moments import one_moment
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Source
@@ -43,22 +46,28 @@ def percentage(part: int, whole: int) -> float:
 
 def overview() -> dict[str, Any]:
     """The whole house at this moment; capacities are over active operators."""
-    contacts = Contact.objects.aggregate(
-        total_contacts=Count("pk"),
-        active_contacts=Count("pk", filter=OPEN),
+    with one_moment():
+        return _overview()
+
+
+def _overview() -> dict[str, Any]:
+    opened = Contact.objects.filter(OPEN).aggregate(
+        active_contacts=Count("pk"),
         new_contacts=Count("pk", filter=Q(status=Status.NEW)),
         in_progress_contacts=Count("pk", filter=Q(status=Status.IN_PROGRESS)),
-        closed_contacts=Count("pk", filter=Q(status=Status.CLOSED)),
         waiting_contacts=Count("pk", filter=WAITING),
     )
+    closed = sum(closed_contacts().values())
     operators = list(with_load(Operator.objects.order_by("pk")))
     active = [operator for operator in operators if operator.is_active]
     return {
         "total_operators": len(operators),
         "active_operators": len(active),
         "total_sources": Source.objects.count(),
-        "total_leads": Lead.objects.filter(merged_into=None).count(),
-        **contacts,
+        "total_leads": leads_there_are() - Lead.objects.filter(merged_into__isnull=False).count(),
+        "total_contacts": opened["active_contacts"] + closed,
+        **opened,
+        "closed_contacts": closed,
         "waiting_by_cause": waiting_by_cause(),
         "total_capacity": sum(each.max_active_contacts for each in active),
         "used_capacity": sum(each.current_load for each in active),  # type: ignore[attr-defined]
@@ -83,43 +92,41 @@ def of_source(source: Source, period: Period) -> dict[str, Any]:
     `expected_share` is weight / Σ weights of all assigned, None for who no longer is;
     `actual_share` is over the contacts that have an operator, None where there is none.
     """
-    rows = (
-        Contact.objects.filter(period.created(), source=source)
-        .order_by()
-        .values_list("operator", "operator__name", "status")
-        .annotate(count=Count("pk"))
-    )
-    totals: Counter[tuple[int | None, bool]] = Counter()
-    names: dict[int, str] = {}
-    for operator_id, name, status, count in rows:
-        totals[operator_id, status != Status.CLOSED] += count
-        names[operator_id] = name
-    weights = {row.operator_id: row.weight for row in _assigned(source, names)}
-    names.pop(None, None)  # type: ignore[call-overload]  # the contacts without operator
-    total = sum(totals.values())
-    handed_out = total - totals[None, True] - totals[None, False]
+    with one_moment():
+        return _of_source(source, period)
+
+
+def _of_source(source: Source, period: Period) -> dict[str, Any]:
+    opened = Contact.objects.filter(OPEN, period.created(), source=source).order_by()
+    active = Counter(dict(opened.values_list("operator").annotate(count=Count("pk"))))
+    closed = closed_contacts(source.pk, since=period.since, until=period.until)
+    assigned = list(assignments_with_load([source.pk]))
+    names = _names(assigned, active.keys() | closed.keys())
+    weights = {row.operator_id: row.weight for row in assigned}
+    total = active.total() + closed.total()
+    handed_out = total - active[None] - closed[None]
     return {
         "source_id": source.pk,
         "source_code": source.code,
         "source_name": source.name,
         "total_contacts": total,
-        "active_contacts": sum(count for (_, is_open), count in totals.items() if is_open),
-        "closed_contacts": sum(count for (_, is_open), count in totals.items() if not is_open),
-        "waiting_contacts": totals[None, True],
+        "active_contacts": active.total(),
+        "closed_contacts": closed.total(),
+        "waiting_contacts": active[None],
         "operators": [
             {"operator_id": pk, "operator_name": names[pk], **_expected(weights, pk)}
-            | _actual(totals[pk, True], totals[pk, False], handed_out, total)
+            | _actual(active[pk], closed[pk], handed_out, total)
             for pk in sorted(names)
         ],
         "fairness": _fairness(source, period),
     }
 
 
-def _assigned(source: Source, names: dict[int, str]) -> list[Any]:
-    """The source's assignments; their operators' names are added to `names`."""
-    rows = list(assignments_with_load([source.pk]))
-    names.update({row.operator_id: row.operator.name for row in rows})
-    return rows
+def _names(assigned: Collection[Any], having: Collection[int | None]) -> dict[int, str]:
+    """The operators' names, by id: of those assigned, and of those who have contacts."""
+    names = {row.operator_id: row.operator.name for row in assigned}
+    others = [pk for pk in having if pk is not None and pk not in names]
+    return names | dict(Operator.objects.filter(pk__in=others).values_list("pk", "name"))
 
 
 def _expected(weights: dict[int, int], operator_id: int) -> dict[str, Any]:
@@ -141,8 +148,8 @@ def _actual(active: int, closed: int, handed_out: int, total: int) -> dict[str, 
 
 def _fairness(source: Source, period: Period) -> dict[str, Any]:
     """How the weighted draws of the period fell, held against the odds they were made with."""
-    decisions = DecisionRecord.objects.filter(period.created(), source=source)
-    found = judged(decisions).get(source.pk, NO_DRAWS)
+    draws = draws_of(source.pk, since=period.since, until=period.until)
+    found = judged(draws).get(source.pk, NO_DRAWS)
     fairness, names = found.fairness, found.names
     return asdict(fairness) | {
         "explanation": explain(fairness),

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from contacts.invariants import check_all, one_moment
+from contacts.invariants import check_all
 from contacts.models import WAITING, Contact
 from contacts.services import OperatorFull, OperatorInactive, change_status, reassign_contact
 from contacts.staffing import (
@@ -15,6 +15,7 @@ from contacts.staffing import (
     release_operator,
 )
 from contacts.tests.scenes import arrive, serve
+from crm_project.moments import one_moment
 from crm_project.testing.threads import at_once, elsewhere
 from operators.models import Operator
 from operators.tests.factories import OperatorFactory

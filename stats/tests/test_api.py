@@ -145,7 +145,7 @@ def test_they_take_a_fixed_number_of_queries(api, rows, django_assert_num_querie
     for assignment in AssignmentFactory.create_batch(rows, source=source):
         ContactFactory(source=source, operator=assignment.operator)
     ContactFactory.create_batch(rows, source=source)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(10):
         api.get("/stats")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(7):
         api.get(f"/stats/sources/{source.pk}")

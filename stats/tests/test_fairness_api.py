@@ -179,5 +179,5 @@ def test_it_takes_a_fixed_number_of_queries(api, rows, django_assert_num_queries
     source, (gone, *_) = serve([1] * rows)
     arrive(api, source, rows)
     api.delete(f"/operators/{gone.pk}")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(9):
         api.get(f"/stats/sources/{source.pk}")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from contacts.pruning import old_records, old_rotations
+from contacts.pruning import delete_records, old_records, old_rotations
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         before = timezone.now() - timedelta(days=days)
         records = 0
         for part in old_records(before):
-            records += part.count() if dry else part.delete()[0]
+            records += part.count() if dry else delete_records(part)
             self.progress(records)
         rotations = old_rotations(before)
         stale = rotations.count() if dry else rotations.delete()[0]
