@@ -2,13 +2,10 @@
 
 import json
 import secrets
-import subprocess  # nosec B404 - starts the load alone
-import sys
 from collections import Counter
 from dataclasses import dataclass
+from subprocess import PIPE  # nosec B404 - a constant
 from typing import Any
-
-from django.conf import settings
 
 from access.models import ApiKey
 from access.services import create_key
@@ -17,9 +14,10 @@ from contacts.models import WAITING, Contact
 from leads.models import Lead
 from operators.models import MOST_LIMIT, Operator
 from sources.models import Source
+from stats.benchmark.children import child
 from stats.benchmark.processes import cpu_seconds, database_server, memory_megabytes
 from stats.benchmark.report import Row, row
-from stats.benchmark.service import HEADERS, Service
+from stats.benchmark.service import HEADERS, Service, ServiceError
 
 WARM_SECONDS = 2.0
 NAMES = {
@@ -96,16 +94,12 @@ def _key() -> str:
 
 
 def _load(plan: dict[str, Any]) -> dict[str, Any]:
-    # Without a shell, and nothing that anybody else has said.
-    done = subprocess.run(  # nosec B603
-        [sys.executable, "-m", "stats.benchmark.load"],
-        input=json.dumps(plan | {"mark": secrets.token_hex(4)}),
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
+    options: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, "text": True}
+    with child(["-m", "stats.benchmark.load"], **options) as process:
+        out, error = process.communicate(json.dumps(plan | {"mark": secrets.token_hex(4)}))
+    if process.returncode:
+        raise ServiceError(f"The load failed: {error.strip()[-1000:]}")
+    found: dict[str, Any] = json.loads(out)
     return found
 
 

@@ -1,21 +1,18 @@
 """How long `manage.py import_contacts` takes for a file."""
 
 import csv
-import os
 import random
 import resource
-import subprocess  # nosec B404 - starts the command alone
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE  # nosec B404 - a constant
 from time import perf_counter
-
-from django.conf import settings
 
 from contacts.invariants import check_all
 from contacts.models import WAITING, Contact
 from sources.models import Assignment
+from stats.benchmark.children import child
 from stats.benchmark.filling import MESSAGES
 from stats.benchmark.processes import cpu_seconds, database_server
 
@@ -80,18 +77,17 @@ def measure(database_url: str, path: Path, rows: int) -> Imported:
     newest = Contact.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     server = database_server()
     db, app, began = cpu_seconds(server), _children_seconds(), perf_counter()
-    # Without a shell, and nothing that anybody else has said.
-    done = subprocess.run(  # noqa: S603  # nosec B603
-        [sys.executable, "manage.py", "import_contacts", str(path)],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DATABASE_URL": database_url},
-        capture_output=True,
+    with child(
+        ["manage.py", "import_contacts", str(path)],
+        environment={"DATABASE_URL": database_url},
+        stdout=PIPE,
+        stderr=PIPE,
         text=True,
-        check=False,
-    )
+    ) as process:
+        out, error = process.communicate()
     seconds, now = perf_counter() - began, cpu_seconds(server)
-    if done.returncode:
-        raise ImportFailedError(f"import_contacts failed: {(done.stderr or done.stdout).strip()}")
+    if process.returncode:
+        raise ImportFailedError(f"import_contacts failed: {(error or out).strip()}")
     created = Contact.objects.filter(pk__gt=newest)
     return Imported(
         rows=rows,

@@ -15,6 +15,8 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 
+from stats.benchmark.stopping import unstopped
+
 PREFIX = "mini_crm_benchmark_"
 
 
@@ -24,10 +26,9 @@ class OwnDatabase:
     `url` is what DATABASE_URL says of it.
     """
 
-    def __enter__(self) -> Self:
+    def __init__(self) -> None:
         if connection.vendor == "postgresql":
             self.name = PREFIX + secrets.token_hex(4)
-            _execute(f'CREATE DATABASE "{self.name}"')
             # By the file of settings, too.
             self.url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{self.name}").geturl()
         else:
@@ -36,7 +37,12 @@ class OwnDatabase:
             self.folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=where)
             self.name = str(Path(self.folder.name) / "db.sqlite3")
             self.url = f"sqlite:///{self.name}"
+
+    def __enter__(self) -> Self:
         try:
+            if connection.vendor == "postgresql":
+                with unstopped():
+                    _execute(f'CREATE DATABASE "{self.name}"')
             with self.in_use():
                 call_command("migrate", verbosity=0, interactive=False)
         except BaseException:
@@ -60,13 +66,15 @@ class OwnDatabase:
         try:
             yield
         finally:
-            _switch_to(named)
+            with unstopped():
+                _switch_to(named)
 
     def _drop(self) -> None:
-        if connection.vendor == "postgresql":
-            _execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
-        else:
-            self.folder.cleanup()
+        with unstopped():
+            if connection.vendor == "postgresql":
+                _execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+            else:
+                self.folder.cleanup()
 
 
 def _switch_to(name: str) -> None:

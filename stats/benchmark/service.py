@@ -1,24 +1,22 @@
 """The service with production settings, for as long as it is measured."""
 
 import json
-import os
 import secrets
-import signal
 import socket
-import subprocess  # nosec B404 - starts gunicorn alone
-import sys
+import subprocess  # nosec B404 - its constants alone
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from django.conf import settings
+from stats.benchmark.children import child
 
-START_SECONDS, END_SECONDS = 60, 40
+START_SECONDS = 60
 # Behind a proxy that ends TLS, as in production, and as if it were on this machine.
 HEADERS = {
     "Host": "127.0.0.1",
@@ -46,36 +44,33 @@ class Service:
     """
 
     def __init__(self, database_url: str) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="mini-crm-benchmark-")
-        self.log = Path(self.folder.name) / "log"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self.environment = os.environ | {
-            **PRODUCTION,
-            "CRM_SECRET_KEY": secrets.token_urlsafe(64),
-            "CRM_COUNTERS_FILE": str(Path(self.folder.name) / "counters.sqlite3"),
-            "DATABASE_URL": database_url,
-            "PORT": str(self.port),
-        }
+        self.database_url = database_url
 
     def __enter__(self) -> Self:
-        with self.log.open("wb") as log:
-            # Without a shell, and nothing that anybody else has said. In a session of its own:
-            # Ctrl-C is for us, and we end it.
-            self.process = subprocess.Popen(  # nosec B603
-                [sys.executable, "-m", "gunicorn", "crm_project.wsgi"],
-                cwd=settings.BASE_DIR,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
+        with ExitStack() as stack:
+            folder = tempfile.TemporaryDirectory(prefix="mini-crm-benchmark-")
+            path = Path(stack.enter_context(folder))
+            self.log = path / "log"
+            with self.log.open("wb") as log:
+                self.process = stack.enter_context(
+                    child(
+                        ["-m", "gunicorn", "crm_project.wsgi"],
+                        environment={
+                            **PRODUCTION,
+                            "CRM_SECRET_KEY": secrets.token_urlsafe(64),
+                            "CRM_COUNTERS_FILE": str(path / "counters.sqlite3"),
+                            "DATABASE_URL": self.database_url,
+                            "PORT": str(self.port),
+                        },
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
             self._wait()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            self.started = stack.pop_all()
         return self
 
     def __exit__(
@@ -84,14 +79,7 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
-        self.folder.cleanup()
+        self.started.close()
 
     def mark(self) -> int:
         """A place in the log, from which to count."""

@@ -1,13 +1,12 @@
 """Measures how fast the service is."""
 
-import signal
 import sys
 import tempfile
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
@@ -22,6 +21,7 @@ from stats.benchmark.pages import measure
 from stats.benchmark.progress import Progress
 from stats.benchmark.report import HEAD, Row, as_json
 from stats.benchmark.service import ServiceError
+from stats.benchmark.stopping import StoppedError, stoppable
 from stats.management.benchmark_arguments import CHOSEN, add_to
 
 READS = {
@@ -62,23 +62,21 @@ class Command(BaseCommand):
             "scale": self.scale,
             "import": self.import_file,
         }
-        # What is started here is ended here, however we are told to end.
-        before = signal.signal(signal.SIGTERM, _stop)
         try:
             if options.get("json") and not self.plain:
                 # Better now than after an hour.
                 Path(options["json"]).open("a").close()
-            work.get(what, self.read if what in READS else self.arrive)()
+            with stoppable():
+                work.get(what, self.read if what in READS else self.arrive)()
         except DatabaseError as error:
             raise CommandError(database_trouble(error)) from error
         except (ServiceError, importing.ImportFailedError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}.") from error
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted.", returncode=130) from None
-        finally:
-            signal.signal(signal.SIGTERM, before)
+            where = f"{error.filename}: " if error.filename else ""
+            raise CommandError(f"{where}{error.strerror or error}.") from error
+        except StoppedError as stop:
+            raise CommandError("Interrupted.", returncode=128 + stop.number) from None
 
     def fill(self) -> None:
         if not is_empty():
@@ -193,7 +191,3 @@ class Command(BaseCommand):
     def refuse(self, broken: list[str]) -> None:
         if broken:
             raise CommandError(f"Broken: {', '.join(broken)}. See manage.py check_invariants.")
-
-
-def _stop(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -1,0 +1,51 @@
+"""Processes that are started for a measurement, and end with it."""
+
+import os
+import signal
+import subprocess  # nosec B404 - starts Python alone
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+from stats.benchmark.stopping import unstopped
+
+END_SECONDS = 5.0
+
+
+@contextmanager
+def child(
+    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, **options: Any
+) -> Iterator["subprocess.Popen[Any]"]:
+    """Run Python with these arguments for as long as the block lasts at most: what then still runs
+    is told to end, and after END_SECONDS it and all that it has started are killed.
+
+    In a session of its own: Ctrl-C is for us, and we end it.
+    """
+    process = None
+    try:
+        with unstopped():
+            # Without a shell, and nothing that anybody else has said.
+            process = subprocess.Popen(  # noqa: S603  # nosec B603
+                [sys.executable, *arguments],
+                cwd=settings.BASE_DIR,
+                env=None if environment is None else {**os.environ, **environment},
+                start_new_session=True,
+                **options,
+            )
+        yield process
+    finally:
+        if process:
+            with unstopped(), process:
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[Any]") -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
