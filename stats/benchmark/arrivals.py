@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from subprocess import PIPE  # nosec B404 - a constant
 from typing import Any
@@ -16,6 +17,7 @@ from operators.models import MOST_LIMIT, Operator
 from sources.models import Source
 from stats.benchmark.children import child
 from stats.benchmark.processes import cpu_seconds, database_server, memory_megabytes
+from stats.benchmark.progress import Progress, silent
 from stats.benchmark.report import Row, row
 from stats.benchmark.service import HEADERS, Service, ServiceError
 
@@ -32,7 +34,8 @@ RECORDS = 100_000
 @dataclass(frozen=True, slots=True)
 class Arrivals:
     """`created` and `waiting`: contacts that are there since; `broken`: invariants that do not
-    hold. Megabytes are those of the largest worker, before and after.
+    hold. `memory_mb`: of each worker, after it has warmed up and after each tenth; None: it was
+    not there then.
     """
 
     rows: list[Row]
@@ -41,7 +44,7 @@ class Arrivals:
     waiting: int
     broken: list[str]
     warnings: dict[str, int]
-    worker_megabytes: tuple[float | None, float | None]
+    memory_mb: list[list[float | None]]
 
 
 def make_room() -> None:
@@ -50,10 +53,19 @@ def make_room() -> None:
 
 
 def measure(
-    database_url: str, kind: str, *, connections: int, seconds: float, sources: int, seed: int = 1
+    database_url: str,
+    kind: str,
+    *,
+    connections: int,
+    sources: int,
+    seconds: float,
+    requests: int | None = None,
+    seed: int = 1,
+    progress: Progress = silent,
 ) -> Arrivals:
     """Load the service with `intake` or `mix`, after it has warmed up, on the database that is in
-    use and was filled: all at those so many first sources.
+    use and was filled: all at those so many first sources, for so long or, if told, with so many
+    requests.
     """
     plan = {
         "kind": kind,
@@ -66,11 +78,16 @@ def measure(
     newest = Contact.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     with Service(database_url) as service:
         plan["port"] = service.port
-        warmed = _load(plan | {"seconds": min(WARM_SECONDS, seconds)})
+        warmed = _load(plan | {"seconds": min(WARM_SECONDS, seconds), "requests": None})
         database, server = database_server(), service.process.pid
-        mark, memory = service.mark(), memory_megabytes(server)
+        mark, memory = service.mark(), [memory_megabytes(server)]
+
+        def at_tenth(done: int) -> None:
+            memory.append(memory_megabytes(server))
+            progress(kind, done, 10)
+
         spent = cpu_seconds(server), cpu_seconds(database)
-        loaded = _load(plan | {"seconds": seconds})
+        loaded = _load(plan | {"seconds": seconds, "requests": requests}, at_tenth)
         app, db = (
             None if was is None or now is None else now - was
             for was, now in zip(spent, (cpu_seconds(server), cpu_seconds(database)), strict=True)
@@ -82,7 +99,7 @@ def measure(
             waiting=Contact.objects.filter(WAITING, pk__gt=newest).count(),
             broken=[],
             warnings=service.warnings_since(mark),
-            worker_megabytes=(memory, memory_megabytes(server)),
+            memory_mb=_of_each(memory),
         )
     found.broken.extend(each.invariant.name for each in check_all(records=RECORDS) if each.breaches)
     return found
@@ -93,14 +110,30 @@ def _key() -> str:
     return create_key(ApiKey(name=name, scope=ApiKey.Scope.MANAGE))
 
 
-def _load(plan: dict[str, Any]) -> dict[str, Any]:
+def _load(
+    plan: dict[str, Any], at_tenth: Callable[[int], None] = lambda done: None
+) -> dict[str, Any]:
     options: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, "text": True}
-    with child(["-m", "stats.benchmark.load"], **options) as process:
-        out, error = process.communicate(json.dumps(plan | {"mark": secrets.token_hex(4)}))
-    if process.returncode:
-        raise ServiceError(f"The load failed: {error.strip()[-1000:]}")
-    found: dict[str, Any] = json.loads(out)
+    found: dict[str, Any] = {}
+    with child(["-m", "stats.benchmark.load"], **options) as started:
+        process: Any = started  # its pipes are there
+        process.stdin.write(json.dumps(plan | {"mark": secrets.token_hex(4)}))
+        process.stdin.close()
+        for line in process.stdout:
+            found = json.loads(line)
+            if "tenths" in found:
+                at_tenth(found["tenths"])
+        error = process.stderr.read()
+        if process.wait():
+            raise ServiceError(f"The load failed: {error.strip()[-1000:]}")
     return found
+
+
+def _of_each(memory: list[dict[int, float]]) -> list[list[float | None]]:
+    """Of each process from the first moment to the last, those of the largest first."""
+    pids = {pid for each in memory for pid in each}
+    held = [[each.get(pid) for each in memory] for pid in pids]
+    return sorted(held, key=lambda one: max(each or 0.0 for each in one), reverse=True)
 
 
 def _rows(

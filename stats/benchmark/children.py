@@ -17,10 +17,14 @@ END_SECONDS = 5.0
 
 @contextmanager
 def child(
-    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, **options: Any
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    patience: float = END_SECONDS,
+    **options: Any,
 ) -> Iterator["subprocess.Popen[Any]"]:
     """Run Python with these arguments for as long as the block lasts at most: what then still runs
-    is told to end, and after END_SECONDS it and all that it has started are killed.
+    is told to end, and killed after so many seconds of patience, with all that is of its session.
 
     In a session of its own: Ctrl-C is for us, and we end it.
     """
@@ -31,7 +35,7 @@ def child(
             process = subprocess.Popen(  # noqa: S603  # nosec B603
                 [sys.executable, *arguments],
                 cwd=settings.BASE_DIR,
-                env=None if environment is None else {**os.environ, **environment},
+                env={**os.environ, **(environment or {})},
                 start_new_session=True,
                 **options,
             )
@@ -39,13 +43,13 @@ def child(
     finally:
         if process:
             with unstopped(), process:
-                _end(process)
+                _end(process, patience)
 
 
-def _end(process: "subprocess.Popen[Any]") -> None:
+def _end(process: "subprocess.Popen[Any]", patience: float) -> None:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(END_SECONDS)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
@@ -15,7 +16,8 @@ from contacts.models import Contact, DecisionRecord
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Assignment, Source
-from stats.benchmark.loading import BATCH, bare, write
+from stats.benchmark.loading import BATCH, bare, unnoticed, write
+from stats.benchmark.progress import Progress, silent
 
 OPERATORS, SOURCES, SERVING, LIMIT = 200, 50, 8, 100
 OPEN, WAITING = 4_000, 500
@@ -69,7 +71,7 @@ def fill(
     *,
     seed: int = 1,
     per_day: int = PER_DAY,
-    progress: Callable[[str, int, int], None] = lambda what, done, whole: None,
+    progress: Progress = silent,
 ) -> None:
     """Fill an empty database with so many contacts, of a third as many leads, up to now, and a
     decision for each; the newest are open or wait. `progress` is told of what how many of how many
@@ -80,10 +82,19 @@ def fill(
         choices = _staff(chance)
     leads = max(1, contacts // CONTACTS_PER_LEAD)
     times = _Times(timezone.now().astimezone(UTC).replace(tzinfo=None), contacts, per_day)
+    rows = _contacts(contacts, choices, chance, times)
+    closed = max(0, contacts - OPEN - WAITING)
     with bare([Lead, Contact], also=[DecisionRecord]):
-        write(Lead, LEAD_COLUMNS, _leads(leads, times), lambda n: progress("leads", n, leads))
-        rows = _contacts(contacts, choices, chance, times)
-        write(Contact, CONTACT_COLUMNS, rows, lambda n: progress("contacts", n, contacts))
+        with unnoticed([Lead, Contact]):
+            write(Lead, LEAD_COLUMNS, _leads(leads, times), lambda n: progress("leads", n, leads))
+            # What triggers keep of a closed contact is counted at the end, at once.
+            write(
+                Contact,
+                CONTACT_COLUMNS,
+                islice(rows, closed),
+                lambda n: progress("contacts", n, contacts),
+            )
+        write(Contact, CONTACT_COLUMNS, rows, lambda n: progress("contacts", closed + n, contacts))
         _decide(choices, contacts, lambda n: progress("decisions", n, contacts))
         progress("indexes", 0, 1)
     progress("indexes", 1, 1)

@@ -1,7 +1,8 @@
 """Requests in a process of its own: each connection sends its next one when it has its answer.
 
-`python -m stats.benchmark.load` reads a plan as JSON from its input and writes what came of it. It
-imports nothing of the service, so that it costs little beside it.
+`python -m stats.benchmark.load` reads a plan as JSON from its input and writes lines of JSON: how
+many tenths of it are done, and at the end what came of it. It imports nothing of the service, so
+that it costs little beside it.
 """
 
 import json
@@ -57,7 +58,9 @@ class Client:
 
 class Load:
     def __init__(self, plan: dict[str, Any]) -> None:
-        self.port, self.seconds = plan["port"], plan["seconds"]
+        self.port = plan["port"]
+        # Where it says how many, it does not matter how long they take.
+        self.seconds, self.requests = plan["seconds"], plan["requests"]
         self.connections = plan["connections"]
         self.sources, self.leads = plan["sources"], plan["leads"]
         self.head = "".join(f"{name}: {value}\r\n" for name, value in plan["headers"].items())
@@ -66,14 +69,13 @@ class Load:
         self.hundred = [kind for kind, share in shares.items() for _ in range(share)]
         self.next: list[str] = []
         self.open: list[int] = []
-        self.sent = 0
+        self.sent = self.asked = self.ended = self.tenths = 0
         self.times: dict[str, list[float]] = defaultdict(list)
         self.statuses: dict[str, Counter[str]] = defaultdict(Counter)
 
     def run(self) -> dict[str, Any]:
         """Times in milliseconds and statuses by kind; a word for one that got no answer."""
-        begun = perf_counter()
-        self.until = begun + self.seconds
+        self.begun = perf_counter()
         self.selector = selectors.DefaultSelector()
         for _ in range(self.connections):
             self.connect()
@@ -85,7 +87,7 @@ class Load:
                 for key in list(self.selector.get_map().values()):
                     self.lose(key.data, "no answer")
         return {
-            "seconds": perf_counter() - begun,
+            "seconds": perf_counter() - self.begun,
             "times": self.times,
             "statuses": self.statuses,
         }
@@ -112,12 +114,29 @@ class Load:
         self.statuses[client.kind][str(status)] += 1
         if status == 201 and (found := ID.match(body)):
             self.open.append(int(found[1]))
+        self.count()
         self.go_on(client)
 
+    def count(self) -> None:
+        self.ended += 1
+        if self.requests:
+            tenths = 10 * self.ended // self.requests
+        else:
+            tenths = min(10, int(10 * (perf_counter() - self.begun) / self.seconds))
+        if tenths > self.tenths:
+            self.tenths = tenths
+            say({"tenths": tenths})
+
+    def is_over(self) -> bool:
+        if self.requests:
+            return self.asked >= self.requests
+        return perf_counter() - self.begun >= self.seconds
+
     def go_on(self, client: Client) -> None:
-        if perf_counter() >= self.until:
+        if self.is_over():
             self.forget(client)
             return
+        self.asked += 1
         try:
             client.send(*self.request())
         except OSError:
@@ -125,8 +144,9 @@ class Load:
 
     def lose(self, client: Client, why: str) -> None:
         self.statuses[client.kind][why] += 1
+        self.count()
         self.forget(client)
-        if perf_counter() < self.until:
+        if not self.is_over():
             self.connect()
 
     def forget(self, client: Client) -> None:
@@ -168,5 +188,10 @@ class Load:
         return f"{method} {path} HTTP/1.1\r\n{self.head}{kind}{length}\r\n".encode() + content
 
 
+def say(what: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    json.dump(Load(json.load(sys.stdin)).run(), sys.stdout)
+    say(Load(json.load(sys.stdin)).run())

@@ -23,6 +23,10 @@ INDEXES_OF = {
         " WHERE conindid = indexrelid AND conrelid = indrelid) ORDER BY indexrelid"
     ),
 }
+TRIGGERS_OF = (
+    "SELECT sql, 'DROP TRIGGER \"' || name || '\"' FROM sqlite_master"
+    " WHERE type = 'trigger' AND tbl_name = %s ORDER BY name"
+)
 # Unique ones before the foreign keys, which come last: each is then checked once, over all rows.
 CONSTRAINTS_OF = (
     "SELECT format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname,"
@@ -58,6 +62,22 @@ def bare(models: Sequence[type[Model]], *, also: Sequence[type[Model]]) -> Itera
         _execute(*connection.ops.sequence_reset_sql(no_style(), list(models)))
     # Or autovacuum comes later, amid what is to be measured.
     _execute(*(f"VACUUM ANALYZE {model._meta.db_table}" for model in [*models, *also]))
+
+
+@contextmanager
+def unnoticed(models: Sequence[type[Model]]) -> Iterator[None]:
+    """Let no trigger of theirs run inside the block: what triggers keep is to be made right after
+    it. In one transaction on PostgreSQL, as above.
+    """
+    if connection.vendor == "sqlite":
+        triggers = _taken_away(TRIGGERS_OF, models)
+        yield
+        _execute(*triggers)
+        return
+    tables = [model._meta.db_table for model in models]
+    _execute(*(f"ALTER TABLE {each} DISABLE TRIGGER USER" for each in tables))
+    yield
+    _execute(*(f"ALTER TABLE {each} ENABLE TRIGGER USER" for each in tables))
 
 
 def write(

@@ -30,11 +30,10 @@ def cpu_seconds(root: int | None) -> float | None:
     return stats[root].ended + sum(stats[pid].seconds for pid in _family(root, stats))
 
 
-def memory_megabytes(root: int) -> float | None:
-    """What the largest process that this one started holds in memory; None as above."""
-    stats = _all()
-    found = [_resident(pid) for pid in _family(root, stats) if pid != root]
-    return max((each for each in found if each is not None), default=None)
+def memory_megabytes(root: int) -> dict[int, float]:
+    """What each process that this one started holds in memory, by its number."""
+    found = {pid: _resident(pid) for pid in sorted(_family(root, _all())) if pid != root}
+    return {pid: held for pid, held in found.items() if held is not None}
 
 
 def database_server() -> int | None:

@@ -1,12 +1,19 @@
 """How far a long work has come."""
 
+from collections.abc import Callable
 from typing import TextIO
 
 WIDTH = 30
+# Is told of what how much of how much is done.
+Progress = Callable[[str, int, int], None]
 
 
-class Progress:
-    """A bar on a terminal; elsewhere a line at each tenth."""
+def silent(what: str, done: int, whole: int) -> None:
+    """Tell nobody."""
+
+
+class Bar:
+    """One on a terminal; elsewhere a line at each tenth."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream

@@ -3,9 +3,11 @@
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import ceil
+from statistics import median
 from typing import Any
 
 import django
@@ -66,6 +68,27 @@ def row(
         _each(db_cpu, count),
         queries,
         dict(statuses),
+    )
+
+
+def median_of(name: str, rows: Sequence[Row]) -> Row:
+    """The median of each figure, and all requests and statuses together."""
+
+    def of(figure: Callable[[Row], float | None]) -> float | None:
+        known = [each for each in map(figure, rows) if each is not None]
+        return median(known) if known else None
+
+    return Row(
+        name,
+        sum(each.count for each in rows),
+        of(lambda row: row.per_second),
+        of(lambda row: row.p50_ms),
+        of(lambda row: row.p95_ms),
+        of(lambda row: row.p99_ms),
+        of(lambda row: row.app_cpu_ms),
+        of(lambda row: row.db_cpu_ms),
+        of(lambda row: row.queries),
+        dict(sum((Counter(each.statuses) for each in rows), Counter[str]())),
     )
 
 

@@ -13,9 +13,9 @@ from stats.benchmark.addresses import figures, lists
 from stats.benchmark.filling import fill
 from stats.benchmark.own_database import OwnDatabase
 from stats.benchmark.pages import measure
+from stats.benchmark.progress import Progress
 from stats.benchmark.report import Row, shown
 
-Progress = Callable[[str, int, int], None]
 # Of the fifty that are served.
 SOURCES = 40
 

@@ -20,7 +20,7 @@ SUBCOMMANDS = {
 
 # What a figure depends on.
 CHOSEN = (
-    *("contacts", "sizes", "per_day", "seed", "connections", "seconds", "sources"),
+    *("contacts", "sizes", "per_day", "seed", "connections", "seconds", "requests", "sources"),
     *("rounds", "repeats", "rows"),
 )
 
@@ -32,7 +32,9 @@ def add_to(parser: ArgumentParser) -> None:
         for name, text in SUBCOMMANDS.items()
     }
 
-    def number(names: str, option: str, default: int, within: tuple[int, int], text: str) -> None:
+    def number(
+        names: str, option: str, default: int | None, within: tuple[int, int], text: str
+    ) -> None:
         least, most = within
         for name in names.split():
             added[name].add_argument(
@@ -40,7 +42,8 @@ def add_to(parser: ArgumentParser) -> None:
                 type=_between(least, most),
                 default=default,
                 metavar="N",
-                help=f"{text}: {least} to {most} ({default})",
+                help=f"{text}: {least} to {most}"
+                + (f" ({default})" if default is not None else ""),
             )
 
     filling, some = "fill intake mix scale import", (FEWEST_CONTACTS, MOST_CONTACTS)
@@ -51,17 +54,31 @@ def add_to(parser: ArgumentParser) -> None:
     number("intake mix import", "--contacts", 10_000, some, there)
     number("intake mix scale", "--connections", 16, (1, 500), "each sends one after the other")
     number("intake mix scale", "--seconds", 10, (1, 86_400), "after up to 2 s to warm up")
-    number("intake mix", "--sources", 1, (1, SOURCES - 1), "to which the contacts come")
+    number("intake mix", "--requests", None, (1, 10**8), "so many, however long they take")
+    number("mix", "--sources", 1, (1, SOURCES - 1), "to which the contacts come")
     asked = "requests for each address; fewer where they take 10 s together"
     number("lists stats admin scale", "--repeats", 20, (1, 1_000), asked)
-    number("scale", "--rounds", 3, (1, 100), "over all sizes; of them medians are told")
+    in_turns = "in turns, where several are compared; of them medians are told"
+    number("intake scale", "--rounds", 3, (1, 100), in_turns)
     number("import", "--rows", 100_000, (1, MOST_CONTACTS), "contacts in the file")
     added["scale"].add_argument(
         "--sizes",
-        type=_sizes,
+        type=_numbers(FEWEST_CONTACTS, MOST_CONTACTS),
         default=SIZES,
         metavar="N,N,...",
         help=f"contacts ({','.join(map(str, SIZES))})",
+    )
+    added["intake"].add_argument(
+        "--sources",
+        type=_numbers(1, SOURCES - 1),
+        default=[1],
+        metavar="N,N,...",
+        help=f"to which the contacts come, several to compare them: 1 to {SOURCES - 1} (1)",
+    )
+    added["intake"].add_argument(
+        "--against",
+        metavar="URL",
+        help="compare with a database of its own beside this one, such as sqlite:///var/db.sqlite3",
     )
     for name in SUBCOMMANDS.keys() - {"fill"}:
         added[name].add_argument(
@@ -82,5 +99,6 @@ def _between(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def _sizes(text: str) -> list[int]:
-    return sorted({_between(FEWEST_CONTACTS, MOST_CONTACTS)(each) for each in text.split(",")})
+def _numbers(least: int, most: int) -> Callable[[str], list[int]]:
+    read = _between(least, most)
+    return lambda text: sorted({read(each) for each in text.split(",")})

@@ -1,6 +1,8 @@
 """The benchmark fills an empty database, and asks for what is measured in its own process."""
 
 import json
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -8,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from contacts.invariants import check_all
-from contacts.models import WAITING, Contact, DecisionRecord
+from contacts.models import WAITING, Contact, DecisionRecord, Load
 from leads.models import Lead
 from leads.tests.factories import LeadFactory
 from operators.models import Operator
@@ -56,7 +58,38 @@ def test_it_fills_an_empty_database_with_what_holds_the_invariants(capsys, api):
 
     # What comes next finds its number free.
     body = {"lead_external_id": "new", "source_code": "source-0"}
-    assert api.post("/contacts", body).json()["id"] == 6001
+    newest = Contact.objects.order_by("pk").last().pk
+    assert api.post("/contacts", body).json()["id"] > newest
+
+
+def loads():
+    """What triggers keep, and what is there."""
+    kept = Load.objects.exclude(open_contacts=0).values_list("operator_id", "open_contacts")
+    rows = Contact.objects.filter(closed_at=None).exclude(operator=None)
+    return dict(kept), Counter(rows.values_list("operator_id", flat=True))
+
+
+def test_firms_of_any_size_have_as_many_open_contacts_and_right_loads():
+    for size in (5000, 7000):
+        for model in (DecisionRecord, Contact, Lead, Assignment, Source, Operator):
+            model.objects.all().delete()
+        fill(size)
+        assert Contact.objects.filter(WAITING).count() == 500
+        kept, there = loads()
+        assert kept == there
+        assert there.total() == 4000
+    # The triggers are back.
+    Contact.objects.exclude(closed_at=None).filter(pk__lte=10).update(closed_at=None, status="new")
+    kept, there = loads()
+    assert kept == there
+    assert there.total() > 4000
+
+
+def test_too_small_a_disk_is_said_before_anything_is_written(monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10**9))
+    with pytest.raises(CommandError, match=r"GB, and 1\.0 GB are free in /"):
+        call_command("benchmark", "fill", "--contacts", "10000000")
+    assert not Operator.objects.exists()
 
 
 def test_the_same_seed_makes_the_same_contacts():
@@ -100,6 +133,7 @@ def test_it_leaves_a_database_with_data_alone():
         (["admin", "--repeats", "0"], "from 1 to 1000"),
         (["admin"], "no superuser"),
         (["intake", "--seconds", "x"], "whole number"),
+        (["intake", "--sources", "0,10"], "from 1 to 49"),
         (["scale", "--sizes", "1000,"], "whole number"),
         (["lists", "--json", "/nowhere/at/all.json"], "No such file"),
     ],

@@ -140,15 +140,14 @@ def test_a_process_that_is_just_starting_is_ended_too(monkeypatch):
     assert started[0].poll() is not None
 
 
-def test_what_does_not_want_to_end_is_killed_with_its_children(monkeypatch):
-    monkeypatch.setattr("stats.benchmark.children.END_SECONDS", 0.5)
+def test_what_does_not_want_to_end_is_killed_with_its_children():
     stubborn = (
         "import signal, subprocess, sys, time;"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         f"subprocess.Popen([sys.executable, *{SLEEP!r}]);"
         "print(flush=True); time.sleep(600)"
     )
-    with child(["-c", stubborn], stdout=subprocess.PIPE) as process:
+    with child(["-c", stubborn], patience=0.5, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         family = psutil.Process(process.pid).children()
     assert process.returncode == -signal.SIGKILL

@@ -4,7 +4,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from django.db import DatabaseError
 
 from contacts.management.commands.demo import is_empty
 from crm_project.faults import database_trouble
-from stats.benchmark import addresses, arrivals, importing, scale
+from stats.benchmark import addresses, arrivals, comparing, importing, scale
 from stats.benchmark.filling import fill
 from stats.benchmark.own_database import OwnDatabase
 from stats.benchmark.pages import measure
-from stats.benchmark.progress import Progress
+from stats.benchmark.progress import Bar
 from stats.benchmark.report import HEAD, Row, as_json
+from stats.benchmark.room import NoRoomError, need_room
+from stats.benchmark.scale import ratios
 from stats.benchmark.service import ServiceError
 from stats.benchmark.stopping import StoppedError, stoppable
 from stats.management.benchmark_arguments import CHOSEN, add_to
@@ -55,10 +57,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.options = options
         self.plain = options.get("json") == "-"
-        self.progress = Progress(sys.stderr)
+        self.progress = Bar(sys.stderr)
         what = options["what"]
         work: dict[str, Callable[[], None]] = {
             "fill": self.fill,
+            "intake": self.intake,
+            "mix": lambda: self.arrive(options["sources"]),
             "scale": self.scale,
             "import": self.import_file,
         }
@@ -67,10 +71,10 @@ class Command(BaseCommand):
                 # Better now than after an hour.
                 Path(options["json"]).open("a").close()
             with stoppable():
-                work.get(what, self.read if what in READS else self.arrive)()
+                work.get(what, self.read)()
         except DatabaseError as error:
             raise CommandError(database_trouble(error)) from error
-        except (ServiceError, importing.ImportFailedError) as error:
+        except (ServiceError, importing.ImportFailedError, NoRoomError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
@@ -81,6 +85,7 @@ class Command(BaseCommand):
     def fill(self) -> None:
         if not is_empty():
             raise CommandError("The database has data: name an empty one by DATABASE_URL.")
+        need_room(self.options["contacts"])
         self.fill_with(self.options["contacts"])
         users = get_user_model().objects
         if not users.filter(is_superuser=True).exists():
@@ -102,35 +107,62 @@ class Command(BaseCommand):
             self.say(row.as_line())
         self.keep(rows=rows)
 
-    def arrive(self) -> None:
+    def intake(self) -> None:
+        compared = comparing.variants(self.options["sources"], self.options["against"])
+        if len(compared) > 1:
+            self.compare(compared)
+        else:
+            self.arrive(compared[0].sources)
+
+    def compare(self, compared: list[comparing.Variant]) -> None:
+        names = ("contacts", "per_day", "seed", "connections", "seconds", "requests")
+        chosen = {name: self.options[name] for name in names}
+        found = []
+        self.say(HEAD)
+        for variant, told in comparing.run(compared, rounds=self.options["rounds"], options=chosen):
+            found.append((variant, told))
+            self.say(replace(Row(**told["rows"][-1]), name=variant.name).as_line())
+            self.say_log(told["warnings"])
+        medians = comparing.medians(found)
+        times = ratios([row.per_second for row in medians])
+        self.say("\nMedians, and requests a second as a multiple of the first")
+        for row, ratio in zip(medians, [None, *times], strict=True):
+            self.say(f"{row.as_line()}{f', × {ratio:.2f}' if ratio else ''}")
+        self.keep(
+            rounds=[{"name": variant.name} | told for variant, told in found],
+            medians=medians,
+            times=times,
+        )
+
+    def arrive(self, sources: int) -> None:
+        names = ("connections", "seconds", "requests", "seed")
+        chosen = {name: self.options[name] for name in names}
         with OwnDatabase() as database, database.in_use():
             self.fill_with(self.options["contacts"])
             arrivals.make_room()
             found = arrivals.measure(
                 database.url,
                 self.options["what"],
-                connections=self.options["connections"],
-                seconds=self.options["seconds"],
-                sources=self.options["sources"],
-                seed=self.options["seed"],
+                sources=sources,
+                **chosen,
+                progress=self.progress,
             )
         self.show(found.rows)
         self.say(
             f"{found.created} contacts were created, {found.answered_201} times 201 was answered,"
             f" {found.waiting} wait."
         )
-        if found.worker_megabytes[0]:
-            self.say(
-                "The largest worker held {:.0f} MB, then {:.0f}.".format(*found.worker_megabytes)
-            )
-        for message, times in found.warnings.items():
-            self.say(f"In the log, {times} times: {message}")
+        for held in found.memory_mb:
+            shown = " ".join("–" if each is None else f"{each:.1f}" for each in held)
+            self.say(f"Memory of a worker at the start and after each tenth, MB: {shown}")
+        self.say_log(found.warnings)
         self.keep(**asdict(found))
         self.refuse(found.broken)
 
     def scale(self) -> None:
         names = ("per_day", "seed", "rounds", "repeats", "connections", "seconds")
         chosen = {name: self.options[name] for name in names}
+        need_room(sum(self.options["sizes"]))
         found = []
         for size, rows in scale.run(self.options["sizes"], **chosen, progress=self.progress):
             found.append((size, rows))
@@ -172,6 +204,10 @@ class Command(BaseCommand):
         self.say(HEAD)
         for row in rows:
             self.say(row.as_line())
+
+    def say_log(self, warnings: dict[str, int]) -> None:
+        for message, times in warnings.items():
+            self.say(f"In the log, {times} times: {message}")
 
     def say(self, text: str) -> None:
         if not self.plain:
