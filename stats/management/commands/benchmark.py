@@ -38,7 +38,8 @@ Measures how fast the service is. DATABASE_URL names the database; let it not be
 the other in this process, and change nothing there but the last sign-in of a superuser.
 
 `intake`, `mix`, `scale` and `import` each time make a database of their own beside it (the user of
-PostgreSQL must be allowed to) and drop it at the end, on Ctrl-C too. They start the service as in
+PostgreSQL must be allowed to) and drop it at the end, on Ctrl-C too. `intake` with several
+--sources, or --against another database, compares them in turns. They start the service as in
 production, behind a proxy that ends TLS: with an API key, its log, and requests counted, of which
 1000000 a minute are let in. CRM_WORKERS and CRM_THREADS are as you set them.
 
