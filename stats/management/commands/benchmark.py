@@ -77,6 +77,8 @@ class Command(BaseCommand):
             raise CommandError(database_trouble(error)) from error
         except (ServiceError, importing.ImportFailedError, NoRoomError) as error:
             raise CommandError(str(error)) from error
+        except BrokenPipeError:
+            raise  # its reader has enough
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise CommandError(f"{where}{error.strerror or error}.") from error
