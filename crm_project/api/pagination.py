@@ -76,7 +76,7 @@ class CursorPages(BasePagination):
     beyond a thousand rows of the same moment nor has a constant cost.
     """
 
-    def paginate_queryset(
+    def paginate_queryset(  # type: ignore[override]  # a list cannot be filtered
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
         self.url = request.build_absolute_uri()
