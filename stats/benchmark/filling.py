@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from contacts.history import Kind
 from contacts.models import Contact, DecisionRecord
+from contacts.tally.recounting import count_anew
+from contacts.text_index import keep_up_texts
 from leads.models import Lead
 from operators.models import Operator
 from sources.models import Assignment, Source
@@ -98,6 +100,10 @@ def fill(
         _decide(choices, contacts, lambda n: progress("decisions", n, contacts))
         progress("indexes", 0, 1)
     progress("indexes", 1, 1)
+    progress("what the clock adds up", 0, 1)
+    count_anew()
+    keep_up_texts()
+    progress("what the clock adds up", 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
