@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, sort_out, weigh
+from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, sort_out, weigh, weigh_next
 from contacts.models import Load
 from contacts.rotation import Rotations
 from contacts.selectors import as_candidate, assignments_with_load
@@ -37,6 +37,9 @@ class Availability:
         # Loads as they were read, and what was given and freed since.
         self._read: dict[int, int] = {}
         self._given: defaultdict[int, int] = defaultdict(int)
+        # What `weigh` said last of a source, for as long as that holds, and whom it concerns.
+        self._weighed: dict[int, Decision] = {}
+        self._serves: defaultdict[int, list[int]] = defaultdict(list)
         if not sources or locked == {}:
             return
         for row in assignments_with_load(sources):
@@ -44,6 +47,7 @@ class Availability:
                 candidate = as_candidate(row, now=self.now)
                 self._by_source[row.source_id].append(candidate)
                 self._read[candidate.operator_id] = candidate.load
+                self._serves[candidate.operator_id].append(row.source_id)
                 self._hands_out[row.source_id] = row.hands_out  # type: ignore[attr-defined]  # annotated
                 if row.hands_out and row.has_queue:  # type: ignore[attr-defined]  # annotated
                     self._with_queue.add(row.source_id)
@@ -91,15 +95,28 @@ class Availability:
         self, source: Source, *, exclude: Collection[int] = (), preferred: int | None = None
     ) -> Decision:
         """With what odds each of the source's operators would get a contact now."""
+        anybody = not exclude and preferred is None
+        if anybody and (known := self._weighed.get(source.pk)):
+            return known
         candidates, skipped = sort_out(self.candidates(source), exclude=exclude)
         if source.strategy == SMOOTH_WEIGHTED and candidates:
             candidates = self.rotations.with_turns(source, candidates)
-        return weigh(candidates, skipped, strategy=source.strategy, preferred=preferred)
+        weighed = weigh(candidates, skipped, strategy=source.strategy, preferred=preferred)
+        if anybody:
+            self._weighed[source.pk] = weighed
+        return weighed
 
     def give(self, operator_id: int) -> None:
         """Count one more open contact as this operator's."""
         self._given[operator_id] += 1
+        for source_id in self._serves[operator_id]:
+            known = self._weighed.pop(source_id, None)
+            # Many at once ask for many: to weigh anew takes longer than all the rest.
+            if known and (weighed := weigh_next(known, operator_id)):
+                self._weighed[source_id] = weighed
 
     def free(self, operator_id: int) -> None:
         """Count one open contact less as this operator's."""
         self._given[operator_id] -= 1
+        for source_id in self._serves[operator_id]:
+            self._weighed.pop(source_id, None)

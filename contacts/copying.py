@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision
+from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, Skipped
 from contacts.history import Noted, odds_as_text, record
 from contacts.models import Contact, DecisionRecord
 from crm_project.actor import Actor
-from crm_project.copying import MANY, Cell, insert, moment_as_text, take_ids
+from crm_project.copying import MANY, Cell, insert, moment, take_ids
 
 CONTACT_COLUMNS = [
     "id",
@@ -58,7 +58,7 @@ def write_contacts(contacts: Sequence[Contact]) -> None:
 
 
 def _contact_rows(contacts: Sequence[Contact]) -> Iterator[Sequence[Cell]]:
-    text = lru_cache(maxsize=8)(moment_as_text)
+    time = lru_cache(maxsize=8)(moment)
     for each in contacts:
         yield (
             each.pk,
@@ -67,9 +67,9 @@ def _contact_rows(contacts: Sequence[Contact]) -> Iterator[Sequence[Cell]]:
             each.operator_id,
             each.status,
             each.message,
-            text(each.created_at),
-            text(each.assigned_at),
-            text(each.waiting_since),
+            time(each.created_at),
+            time(each.assigned_at),
+            time(each.waiting_since),
             each.handovers,
         )
 
@@ -83,7 +83,7 @@ def write_decisions(noted: Sequence[Noted], *, actor: Actor, now: datetime) -> N
 
 
 def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Iterator[Sequence[Cell]]:
-    moment = moment_as_text(now)
+    made = moment(now)
     for each in noted:
         decision = each.decision
         yield (
@@ -102,37 +102,46 @@ def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Itera
             each.hands_out,
             actor.type,
             actor.name,
-            moment,
+            made,
         )
 
 
 def candidates_as_text(decision: Decision) -> str:
     """The JSON of `history.recorded_candidates`, put together by hand, which is quicker."""
-    whole, in_turn = sum(decision.odds), decision.strategy == SMOOTH_WEIGHTED
-    parts = [
-        f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
-        f'"weight": {each.weight}, "share": {odds / whole!r}, "current_load": {each.load}, '
-        f'"max_active_contacts": {each.limit}{_turns(each) if in_turn else ""}}}'
-        for each, odds in zip(decision.candidates, decision.odds, strict=True)
-    ]
-    return f"[{', '.join(parts)}]"
+    whole = sum(decision.odds)
+    text = _in_turn_as_text if decision.strategy == SMOOTH_WEIGHTED else _candidate_as_text
+    shares = [each / whole for each in decision.odds]
+    return f"[{', '.join(map(text, decision.candidates, shares))}]"
 
 
 def skipped_as_text(decision: Decision) -> str:
     """That of `history.skipped_as_json`."""
-    parts = [
+    return f"[{', '.join(map(_skipped_as_text, decision.skipped))}]"
+
+
+# From one decision to the next all stay as they are but one.
+@lru_cache(maxsize=2_000)
+def _candidate_as_text(each: Candidate, share: float) -> str:
+    return (
+        f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
+        f'"weight": {each.weight}, "share": {share!r}, "current_load": {each.load}, '
+        f'"max_active_contacts": {each.limit}}}'
+    )
+
+
+def _in_turn_as_text(each: Candidate, share: float) -> str:
+    return f'{_candidate_as_text(each, share)[:-1]}, "turns": {each.turns}}}'
+
+
+@lru_cache(maxsize=2_000)
+def _skipped_as_text(skipped: Skipped) -> str:
+    each, reason = skipped
+    return (
         f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
         f'"reason": "{reason.value}", "current_load": {each.load}, '
         f'"max_active_contacts": {each.limit}}}'
-        for each, reason in ((one.candidate, one.reason) for one in decision.skipped)
-    ]
-    return f"[{', '.join(parts)}]"
+    )
 
 
-def _turns(each: Candidate) -> str:
-    return f', "turns": {each.turns}'
-
-
-@lru_cache(maxsize=10_000)
 def _quoted(text: str) -> str:
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)

@@ -7,10 +7,10 @@ one, add a function and a line.
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import accumulate
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
@@ -22,8 +22,7 @@ class Reason(StrEnum):
     EXCLUDED = "excluded"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An operator assigned to the source, as he or she stood before the decision.
 
     `turns` are the contacts got in the present cycle of a smooth rotation among the same
@@ -43,18 +42,7 @@ class Candidate:
 
     def loaded(self, contacts: int) -> "Candidate":
         """The same operator with so many more open contacts."""
-        # Written out, as many at once ask for many: `replace` takes longer.
-        return Candidate(
-            self.operator_id,
-            self.name,
-            self.weight,
-            self.load + contacts,
-            self.limit,
-            self.is_active,
-            self.on_shift,
-            self.back_at,
-            self.turns,
-        )
+        return self._replace(load=self.load + contacts)
 
     def unavailable(self) -> Reason | None:
         """Why this operator can take nothing now; None means that he or she can."""
@@ -67,16 +55,14 @@ class Candidate:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A candidate who was passed over, and why."""
 
     candidate: Candidate
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Who got the contact, among whom, with what odds, and by which draw.
 
     `odds` are in the order of `candidates`. `chosen` None means that nobody got it; `draw` None
@@ -177,6 +163,20 @@ def weigh(
         odds=tuple(odds),  # type: ignore[arg-type]  # no Candidate where nobody is certain
         chosen=certain,
     )
+
+
+def weigh_next(weighed: Decision, operator_id: int) -> Decision | None:
+    """What `weigh` would say once this operator has got one more contact, if that is the same but
+    for the load; None: it has to be asked.
+    """
+    strategy, among, skipped, odds, *_ = weighed
+    for place, each in enumerate(among):
+        if each.operator_id == operator_id:
+            loaded = each.loaded(1)
+            if strategy != WEIGHTED_RANDOM or loaded.unavailable():
+                return None
+            return Decision(strategy, (*among[:place], loaded, *among[place + 1 :]), skipped, odds)
+    return None
 
 
 def draw_one(weighed: Decision, draw: Callable[[], float]) -> Decision:

@@ -4,7 +4,6 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -33,6 +32,7 @@ class How(TypedDict, total=False):
     actor: Actor
 
 
+OPERATOR = Contact._meta.get_field("operator")
 # What changes in a contact when somebody else gets it.
 CHANGING_HANDS = ["operator", "assigned_at", "waiting_since", "handovers", "escalated_at"]
 # So many waiting contacts go out in one transaction; the rest follows in the next.
@@ -74,7 +74,7 @@ class Handout:
             source, exclude=exclude, preferred=latest and latest.operator_id
         )
         if kind != Kind.WAITING and self.available.with_queue([source.pk]):
-            return replace(weighed, chosen=None)
+            return weighed._replace(chosen=None)
         decision = draw_one(weighed, self.draw)
         if decision.chosen and decision.strategy == SMOOTH_WEIGHTED:
             self.available.rotations.move_on(source, decision.candidates, decision.chosen)
@@ -113,7 +113,8 @@ class Handout:
         if contact.operator_id:
             self.available.free(contact.operator_id)
         previous = previous or contact.operator_id
-        contact.operator = operator
+        contact.operator_id = operator.pk if operator else None
+        OPERATOR.set_cached_value(contact, operator)
         contact.assigned_at = self.now if operator else None
         contact.waiting_since = None if operator else contact.waiting_since or self.now
         contact.handovers = contact.handovers + 1 if kind == Kind.TIMEOUT else 0

@@ -5,7 +5,6 @@ twice, whatever runs beside it and whenever it is killed.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -24,7 +23,7 @@ class Rotations:
     def with_turns(self, source: Source, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates with the turns that each has had in the present cycle."""
         turns = self._row(source, candidates).turns
-        return [replace(each, turns=turns.get(str(each.operator_id), 0)) for each in candidates]
+        return [each._replace(turns=turns.get(str(each.operator_id), 0)) for each in candidates]
 
     def move_on(self, source: Source, candidates: Sequence[Candidate], chosen: Candidate) -> None:
         """Count a turn of the chosen one; after Σ weights turns the cycle begins anew."""

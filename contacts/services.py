@@ -24,12 +24,13 @@ from contacts.models import Contact
 from contacts.rights import NotYours
 from contacts.selectors import queues_of
 from crm_project.audit.services import note_changed
+from crm_project.copying import new_like
 from crm_project.errors import Conflict, StaleError, invalid
 from leads.models import Lead
 from leads.services import LeadIsErased, Profile, find_or_create_leads
 
 Result = TypeVar("Result")
-LEAD, SOURCE = Contact._meta.get_field("lead"), Contact._meta.get_field("source")
+LEAD = Contact._meta.get_field("lead")
 
 
 class SourceInactive(Conflict):
@@ -119,7 +120,7 @@ def create_contacts(
         locked = lock_operators(sources=sources)
         handout = Handout(sources, locked=locked, **how)
         handout.fill(handout.available.with_queue(sources))
-        contacts = [_new_contact(inquiry, leads, moment) for inquiry in inquiries]
+        contacts = _new_contacts(inquiries, leads, moment)
         handout.expect(contacts)
         decisions = [handout.give(contact, kind=Kind.CREATE) for contact in contacts]
         lock_for_parking(
@@ -141,13 +142,18 @@ def _profiles(inquiries: Sequence[Inquiry]) -> dict[str, Profile]:
     return known
 
 
-def _new_contact(inquiry: Inquiry, leads: dict[str, Lead], now: datetime) -> Contact:
-    lead, source = leads[inquiry.external_id], inquiry.source
-    new = Contact(lead_id=lead.pk, source_id=source.pk, message=inquiry.message, created_at=now)
-    # As `lead=lead` would, which asks for each what is known of all.
-    LEAD.set_cached_value(new, lead)
-    SOURCE.set_cached_value(new, source)
-    return new
+def _new_contacts(
+    inquiries: Sequence[Inquiry], leads: dict[str, Lead], now: datetime
+) -> list[Contact]:
+    sources = {each.source.pk: each.source for each in inquiries}
+    by_source = {pk: Contact(source=each, created_at=now) for pk, each in sources.items()}
+    contacts = []
+    for each in inquiries:
+        lead = leads[each.external_id]
+        new = new_like(by_source[each.source.pk], lead_id=lead.pk, message=each.message)
+        LEAD.set_cached_value(new, lead)
+        contacts.append(new)
+    return contacts
 
 
 def change_status(

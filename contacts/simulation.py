@@ -7,7 +7,7 @@ the real decision. Times are seconds since the start of the period.
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from heapq import heapify, heappop, heappush
 
@@ -134,7 +134,7 @@ def standings(team: Iterable[Candidate]) -> Standing:
 
     @cache
     def standing(operator_id: int, load: int, turns: int) -> Candidate:
-        return replace(members[operator_id], load=load, turns=turns)
+        return members[operator_id]._replace(load=load, turns=turns)
 
     return standing
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from django.db import connection
 
-from crm_project.copying import MANY, moment_as_text
+from crm_project.copying import MANY, moment
 from leads.models import Lead
 
 COLUMNS = ["external_id", "name", "phone", "email", "phone_e164", "email_key", "created_at"]
@@ -24,20 +24,20 @@ def make_missing(leads: Sequence[Lead]) -> dict[str, Lead]:
     if len(leads) < MANY:
         Lead.objects.bulk_create(leads, ignore_conflicts=True)
         return {}
-    moment = moment_as_text(leads[0].created_at)
+    now = moment(leads[0].created_at)
     names = ", ".join(COLUMNS)
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             marks = ", ".join(["%s"] * len(COLUMNS))
             statement = f"INSERT OR IGNORE INTO leads_lead ({names}) VALUES ({marks})"  # noqa: S608  # nosec B608  # names of our own
-            cursor.executemany(statement, [(*TEXTS(each), moment) for each in leads])
+            cursor.executemany(statement, [(*TEXTS(each), now) for each in leads])
             return {}
         cursor.execute(
             f"INSERT INTO leads_lead ({names})"  # noqa: S608  # nosec B608  # names of our own
             " SELECT row ->> 0, row ->> 1, row ->> 2, row ->> 3, row ->> 4, row ->> 5,"
             " %s::timestamptz FROM json_array_elements(%s::json) AS row"
             " ON CONFLICT (external_id) DO NOTHING RETURNING external_id, id",
-            [moment, json.dumps([TEXTS(each) for each in leads], ensure_ascii=False)],
+            [now, json.dumps([TEXTS(each) for each in leads], ensure_ascii=False)],
         )
         ids = dict(cursor.fetchall())
     made = {each.external_id: each for each in leads if each.external_id in ids}

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import note_changed
+from crm_project.copying import new_like
 from crm_project.errors import Conflict, StaleError
 from crm_project.statements import read, run
 from leads.copying import make_missing
@@ -67,12 +68,9 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     first and finds its row. Raises StaleError where a lead has just been merged or erased, and
     LeadIsErased for the id of one that was erased before.
     """
-    new = [
-        new_lead(external_id, profile, now=now)
-        # In one order, so that two that make the same leads do not wait for each other.
-        for external_id, profile in sorted(profiles.items())
-    ]
-    made = make_missing(new)
+    pattern = Lead(created_at=now)
+    # In one order, so that two that make the same leads do not wait for each other.
+    made = make_missing([_new_like(pattern, *each) for each in sorted(profiles.items())])
     known = {each: None for each in profiles if each not in made}
     leads = _lock_survivors(known.keys()) if known else {}
     lacking = {
@@ -87,15 +85,12 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
 
 def new_lead(external_id: str, profile: Profile, *, now: datetime) -> Lead:
     """One that is not in the database yet."""
-    return _with_keys(
-        Lead(
-            external_id=external_id,
-            name=profile.name,
-            phone=profile.phone,
-            email=profile.email,
-            created_at=now,
-        )
-    )
+    return _new_like(Lead(created_at=now), external_id, profile)
+
+
+def _new_like(pattern: Lead, external_id: str, profile: Profile) -> Lead:
+    texts = {"name": profile.name, "phone": profile.phone, "email": profile.email}
+    return _with_keys(new_like(pattern, external_id=external_id, **texts))
 
 
 # What is known stays, and what is missing is filled. An update locks the row, as it must be.

@@ -1,7 +1,6 @@
 """The changes to a team that `manage.py simulate` is asked for, as people type them."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from django.core.management.base import CommandError
 
@@ -43,7 +42,7 @@ def _with(team: Team, text: str, field: str, option: str) -> Team:
     if not equals:
         raise CommandError(f'{option}: write "{text}" as OP={field.upper()}, for example Anna=3.')
     one, value = _member(team, name, option), _number(number, field, option)
-    new = replace(one, weight=value) if field == "weight" else replace(one, limit=value)
+    new = one._replace(weight=value) if field == "weight" else one._replace(limit=value)
     return tuple(new if each is one else each for each in team)
 
 

@@ -18,6 +18,7 @@ from contacts.distribution import (
     smooth_weighted,
     sort_out,
     weigh,
+    weigh_next,
 )
 
 operators = st.builds(
@@ -162,3 +163,19 @@ def test_the_preferred_is_taken_for_certain_if_available():
     assert decision.chosen == team[1]
     team = [member(1), member(2, load=10)]
     assert decide(team, draw=lambda: 0.0, preferred=2).strategy == "weighted_random"
+
+
+@given(teams, st.sampled_from(sorted(STRATEGIES)), st.integers(0, 11))
+def test_the_next_is_weighed_as_if_it_were_the_first(team, strategy, index):
+    takes = team[index % len(team)].operator_id if team else 0
+    weighed = weigh(*sort_out(team), strategy=strategy)
+    later = [each.loaded(1) if each.operator_id == takes else each for each in team]
+    followed = weigh_next(weighed, takes)
+    assert followed in (None, weigh(*sort_out(later), strategy=strategy))
+
+
+def test_the_next_need_not_be_weighed_anew_until_somebody_is_full():
+    weighed = weigh([member(1, load=7), member(2, weight=2)])
+    followed = weigh_next(weighed, 1)
+    assert [each.load for each in followed.candidates] == [8, 0]
+    assert weigh_next(weigh_next(followed, 1) or followed, 1) is None

@@ -1,9 +1,13 @@
 """The services, one thread; the races are in test_concurrency.py."""
 
+import random
+from collections import Counter
+
 import pytest
 
 from contacts import availability
 from contacts.availability import Availability
+from contacts.distribution import draw_one, sort_out, weigh
 from contacts.models import Contact
 from contacts.services import (
     ContactClosed,
@@ -23,7 +27,7 @@ from leads.models import Lead
 from leads.services import Profile
 from operators.services import update_operator
 from operators.tests.factories import OperatorFactory
-from sources.tests.factories import SourceFactory
+from sources.tests.factories import AssignmentFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -245,6 +249,16 @@ def test_an_operator_assigned_too_late_to_be_locked_is_no_candidate(monkeypatch)
     assert (contact.operator, len(decision.candidates)) == (mine, 1)
 
 
+def test_a_place_that_is_freed_is_there_for_the_next():
+    source = SourceFactory()
+    mine = serve(source, max_active_contacts=1)
+    arrive(source)
+    available = Availability([source.pk])
+    assert available.weigh(source).candidates == ()
+    available.free(mine.pk)
+    assert [each.operator_id for each in available.weigh(source).candidates] == [mine.pk]
+
+
 class TestManyAtOnce:
     def test_the_outcome_is_as_if_they_had_come_one_by_one(self):
         source = SourceFactory()
@@ -252,6 +266,27 @@ class TestManyAtOnce:
         made = create_contacts([Inquiry(source, f"lead:{n}") for n in range(5)], draw=lambda: 0.6)
         loads = [[each.load for each in decision.candidates] for _, decision in made]
         assert loads == [[0, 0], [0], [1], [], []]
+
+    def test_each_is_weighed_as_all_before_left_the_operators(self):
+        one, other = SourceFactory(), SourceFactory()
+        shared = [OperatorFactory(max_active_contacts=limit) for limit in (2, 3, 9)]
+        for operator in shared:
+            AssignmentFactory(source=one, operator=operator, weight=operator.max_active_contacts)
+            AssignmentFactory(source=other, operator=operator)
+        serve(other, max_active_contacts=1)
+        draws = random.Random(7)
+        inquiries = [Inquiry(one if n % 3 else other, f"lead:{n}") for n in range(20)]
+        made = create_contacts(inquiries, draw=draws.random)
+        held = Counter()
+        for contact, decision in made:
+            known = [*decision.candidates, *(each.candidate for each in decision.skipped)]
+            assert {each.operator_id: each.load for each in known} == {
+                each.operator_id: held[each.operator_id] for each in known
+            }
+            fresh = weigh(*sort_out(sorted(known, key=lambda each: each.operator_id)))
+            assert decision == draw_one(fresh, lambda drawn=decision.draw: drawn)
+            held[contact.operator_id] += 1
+        assert held[None] == 5
 
     def test_they_take_few_queries(self, django_assert_max_num_queries):
         source = SourceFactory()

@@ -24,6 +24,10 @@ members = st.builds(
     load=st.just(0),
     limit=st.integers(1, 3),
     is_active=st.booleans(),
+    # Of a NamedTuple what has a default is made up, too.
+    on_shift=st.just(True),
+    back_at=st.none(),
+    turns=st.just(0),
 )
 scenarios = st.builds(
     Scenario,

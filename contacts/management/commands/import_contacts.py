@@ -1,5 +1,6 @@
 """Imports contacts from a file of any size."""
 
+import gc
 import io
 import sys
 import time
@@ -102,6 +103,8 @@ what was imported stays, and it may be run again; 2 the command line was wrong."
     def handle(self, *args: Any, **options: Any) -> None:
         # Else who waits for the database gets on late while another thread thinks.
         sys.setswitchinterval(0.0005)
+        # What is there stays, and need not be looked through whenever many rows have been made.
+        gc.freeze()
         name, form = options["file"], options["format"] or format_of(options["file"])
         rejects = Path(options["rejects"] or rejects_of(name, form))
         with ExitStack() as stack:
