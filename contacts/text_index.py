@@ -161,7 +161,7 @@ def wipe_soon(index: TextIndex) -> None:
     FTS5 keeps those of a former text, with their places, until it makes parts of its index anew.
     """
     if connection.vendor == "sqlite" and is_there(index):
-        Mark.objects.update_or_create(name=index.name, defaults={"seen": ERASED})
+        Mark.objects.filter(name=index.name).update(seen=ERASED)
 
 
 def _wipe(index: TextIndex) -> int:
