@@ -102,7 +102,7 @@ def fill(
     progress("indexes", 1, 1)
     progress("what the clock adds up", 0, 1)
     count_anew()
-    keep_up_texts()
+    keep_up_texts(least=1)
     progress("what the clock adds up", 1, 1)
 
 
