@@ -128,6 +128,7 @@ CONN_MAX_AGE = env.integer("CRM_CONN_MAX_AGE", default=60, least=0, most=86_400)
 # In transaction mode, which knows no options of a session.
 PGBOUNCER = env.boolean("CRM_PGBOUNCER", default=False)
 DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")}
+DATABASES["default"] |= {"CONN_MAX_AGE": CONN_MAX_AGE, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers and one writer work at once; IMMEDIATE takes the write lock before the first
     # read, so that a transaction never has to start over; FULL keeps what was answered through a
@@ -146,8 +147,6 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).update(connection_options(pgbouncer=PGBOUNCER))
     DATABASES["default"] |= {
         "ENGINE": "crm_project.postgresql",
-        "CONN_MAX_AGE": CONN_MAX_AGE,
-        "CONN_HEALTH_CHECKS": True,
         # PgBouncer in transaction mode gives no session to keep a cursor in.
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }

