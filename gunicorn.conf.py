@@ -1,5 +1,6 @@
 """How gunicorn serves the project; it reads this file by itself."""
 
+import gc
 import ipaddress
 import os
 import runpy
@@ -107,6 +108,9 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Let each worker's clock tick: what time brings about happens without a program beside us."""
+    # What is loaded stays: the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
     from contacts.clock import SECONDS, tick
     from crm_project.repeating import Repeating
 
