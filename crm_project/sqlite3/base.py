@@ -9,7 +9,8 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,10 +22,39 @@ from crm_project.faults import fault_of
 
 # In all, for a queue that moves; `timeout` in OPTIONS is for one that does not.
 MOST_SECONDS = 20.0
-
-
-# Of the threads of this process that want to write into the file of this name.
+# How often who waits for another thread looks whether the queue moves, and who waits for another
+# process whether the lock is free.
+TURN_SECONDS, LOOK_MILLISECONDS = 0.25, 2
+# Of the threads of this process that want to write into the file of this name. SQLite lets them
+# look only now and then whether they can, and with many who do, the lock rests meanwhile.
 TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+class Queue:
+    """Of those who want to write. `written` differs when one of them has."""
+
+    def __init__(self, written: Callable[[], int | None], *, seconds: float) -> None:
+        self.written, self.seconds = written, seconds
+        self.since = time.monotonic()
+        self.until = self.since + MOST_SECONDS
+        self.before = written()
+
+    def stay(self, error: OperationalError) -> None:
+        """Raises the error where nobody has written for so many seconds, or MOST have passed."""
+        now, written = time.monotonic(), self.written()
+        if written != self.before:
+            self.before, self.since = written, now
+        if now - self.since > self.seconds or now > self.until:
+            raise error
+
+
+def _locked() -> OperationalError:
+    """As SQLite would say it."""
+    cause = sqlite3.OperationalError("database is locked")
+    cause.sqlite_errorname = "SQLITE_BUSY"
+    error = OperationalError(*cause.args)
+    error.__cause__ = cause
+    return error
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -55,34 +85,37 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self._file == self._opened
 
     def _start_transaction_under_autocommit(self) -> None:
-        until = time.monotonic() + MOST_SECONDS
-        self._patiently(self._take_turn, until)
+        queue = Queue(self._written, seconds=self.settings_dict["OPTIONS"]["timeout"])
+        while not TURNS[self._path].acquire(timeout=TURN_SECONDS):
+            queue.stay(_locked())
+        self._has_turn = True
         try:
-            self._patiently(super()._start_transaction_under_autocommit, until)  # type: ignore[misc]  # the stubs lack it
+            self._begin(queue)
         except BaseException:
             self._pass_turn()
             raise
 
-    def _patiently(self, begin: Callable[[], None], until: float) -> None:
-        while True:
-            before = self._written()
-            try:
-                begin()
-                return
-            except OperationalError as error:
-                moves = isinstance(fault_of(error), Busy) and self._written() != before
-                if not moves or time.monotonic() > until:
-                    raise
+    def _begin(self, queue: Queue) -> None:
+        begin = super()._start_transaction_under_autocommit  # type: ignore[misc]  # the stubs lack it
+        with self._looking_often():
+            while True:
+                try:
+                    begin()
+                    return
+                except OperationalError as error:
+                    if not isinstance(fault_of(error), Busy):
+                        raise
+                    queue.stay(error)
 
-    def _take_turn(self) -> None:
-        """Before SQLite is asked: it looks only now and then whether its lock is free, and with
-        many who do, the lock rests meanwhile.
-        """
-        if not TURNS[self._path].acquire(timeout=self.settings_dict["OPTIONS"]["timeout"]):
-            cause = sqlite3.OperationalError("database is locked")
-            cause.sqlite_errorname = "SQLITE_BUSY"
-            raise OperationalError(*cause.args) from cause
-        self._has_turn = True
+    @contextmanager
+    def _looking_often(self) -> Iterator[None]:
+        """SQLite itself looks ever less often, in the end ten times a second."""
+        patience = int(self.settings_dict["OPTIONS"]["timeout"] * 1000)
+        self.connection.execute(f"PRAGMA busy_timeout={LOOK_MILLISECONDS}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout={patience}")
 
     def _pass_turn(self) -> None:
         if self._has_turn:

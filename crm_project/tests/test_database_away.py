@@ -1,10 +1,13 @@
 """The service while its database is away, and after."""
 
+import itertools
 import json
 import os
 import signal
 import sqlite3
 import subprocess
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
@@ -14,10 +17,12 @@ import psycopg
 import pytest
 from django.db import Error, InterfaceError, OperationalError, ProgrammingError
 from django.db import InternalError as DjangoInternalError
+from django.db.utils import ConnectionHandler
 from django.http import UnreadablePostError
 
+from crm_project.errors import Busy
 from crm_project.faults import fault_of
-from crm_project.sqlite3.base import DatabaseWrapper
+from crm_project.sqlite3.base import TURNS, DatabaseWrapper
 from crm_project.testing.asking import ask, ask_all, until
 from crm_project.testing.postgres import Server
 from crm_project.testing.service import Service
@@ -216,6 +221,40 @@ def test_a_connection_that_cannot_be_made_leaves_no_file_open(tmp_path):
     assert remembered.value.__traceback__
     opened = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
     assert str(file) not in opened
+
+
+@pytest.fixture
+def writer(tmp_path, django_db_blocker):
+    """A connection to a file, in a process where another thread is writing."""
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 0.5}
+    database = {"ENGINE": "crm_project.sqlite3", "NAME": tmp_path / "db", "OPTIONS": options}
+    writer = ConnectionHandler({"default": database})["default"]
+    TURNS[str(tmp_path / "db")].acquire()
+    with django_db_blocker.unblock():
+        yield writer
+        writer.close()
+
+
+def begin(writer):
+    writer.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def test_a_thread_waits_for_its_turn_for_as_long_as_the_queue_moves(writer):
+    committed = itertools.count()
+    writer._written = lambda: next(committed)
+    threading.Timer(1.5, TURNS[writer._path].release).start()
+    begin(writer)
+    assert TURNS[writer._path].locked()
+    writer.rollback()
+    assert not TURNS[writer._path].locked()
+
+
+def test_a_thread_that_holds_the_turn_and_does_nothing_is_not_waited_for(writer):
+    since = time.monotonic()
+    with pytest.raises(OperationalError) as raised:
+        begin(writer)
+    assert isinstance(fault_of(raised.value), Busy)
+    assert time.monotonic() - since < 5
 
 
 @pytest.fixture
