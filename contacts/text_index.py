@@ -161,15 +161,18 @@ def wipe_soon(index: TextIndex) -> None:
     FTS5 keeps those of a former text, with their places, until it makes parts of its index anew.
     """
     if connection.vendor == "sqlite" and is_there(index):
-        Mark.objects.filter(name=index.name).update(seen=ERASED)
+        Mark.objects.update_or_create(name=index.name, defaults={"seen": ERASED})
 
 
 def _wipe(index: TextIndex) -> int:
-    """Make the index anew where something was erased. Seconds for a million texts."""
+    """Make the index anew where something was erased, and then the log of the database. Seconds for
+    a million texts.
+    """
     if connection.vendor == "sqlite" and Mark.objects.filter(name=index.name, seen=ERASED):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(filled("INSERT INTO {table} ({table}) VALUES ('optimize')", index))
-            Mark.objects.filter(name=index.name).update(seen=None)
+        if connection.empty_log():  # type: ignore[attr-defined]  # our SQLite's
+            Mark.objects.filter(name=index.name, seen=ERASED).update(seen=None)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from crm_project.testing.asking import ask
 from crm_project.testing.service import Service
 
 pytestmark = pytest.mark.once
@@ -33,6 +34,22 @@ def test_an_erased_text_is_in_no_byte_of_the_database(tmp_path):
     assert set(left_in(path)) == set(SECRETS)
     service.manage("erase_lead", "tg:77-secret", "--yes")
     assert left_in(path) == []
+
+
+def test_nor_while_the_service_keeps_it_open(tmp_path):
+    path = tmp_path / "db.sqlite3"
+    service = Service(f"sqlite:///{path}", CRM_CONN_MAX_AGE="3600")
+    service.migrate()
+    service.start()
+    try:
+        service.manage("shell", "-v0", "-c", WRITE)
+        assert {ask(f"{service.url}/leads").status for _ in range(20)} == {200}
+        service.manage("erase_lead", "tg:77-secret", "--yes")
+        # As the service's own clock does every few seconds.
+        service.manage("tick")
+        assert left_in(path) == []
+    finally:
+        service.kill()
 
 
 def left_in(path):

@@ -84,8 +84,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Is its file still the one that is there?"""
         return self._file == self._opened
 
+    def empty_log(self) -> bool:
+        """Leave nothing of what has been written in the log; False: somebody reads there."""
+        with self.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return not cursor.fetchone()[0]
+
     def _start_transaction_under_autocommit(self) -> None:
-        queue = Queue(self._written, seconds=self.settings_dict["OPTIONS"]["timeout"])
+        queue = Queue(self._written, seconds=self._patience)
         while not TURNS[self._path].acquire(timeout=TURN_SECONDS):
             queue.stay(_locked())
         self._has_turn = True
@@ -110,12 +116,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @contextmanager
     def _looking_often(self) -> Iterator[None]:
         """SQLite itself looks ever less often, in the end ten times a second."""
-        patience = int(self.settings_dict["OPTIONS"]["timeout"] * 1000)
         self.connection.execute(f"PRAGMA busy_timeout={LOOK_MILLISECONDS}")
         try:
             yield
         finally:
-            self.connection.execute(f"PRAGMA busy_timeout={patience}")
+            self.connection.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
 
     def _pass_turn(self) -> None:
         if self._has_turn:
@@ -137,6 +142,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._close()  # type: ignore[misc]  # likewise
         finally:
             self._pass_turn()
+
+    @property
+    def _patience(self) -> float:
+        """In seconds; by default that of Python's sqlite3."""
+        return float(self.settings_dict["OPTIONS"].get("timeout", 5))
 
     @property
     def _path(self) -> str:
