@@ -22,11 +22,11 @@ from stats.management.commands.benchmark import Command
 SLEEP = ["-c", "import time; time.sleep(600)"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
+@pytest.fixture
+def url(engine, tmp_path):
     return (
         f"sqlite:///{tmp_path / 'named.sqlite3'}"
-        if request.param == "sqlite"
+        if engine == "sqlite"
         else os.environ["DATABASE_URL"]
     )
 
@@ -93,11 +93,13 @@ WHEN = {
 @pytest.mark.once
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("when", "numbers"),
+    ("engine", "when", "numbers"),
     [
-        ("filling", [signal.SIGTERM]),
-        ("starting", [signal.SIGTERM, signal.SIGINT]),
-        ("loading", [signal.SIGINT]),
+        ("sqlite", "filling", [signal.SIGTERM]),
+        ("postgresql", "filling", [signal.SIGTERM]),
+        ("postgresql", "starting", [signal.SIGTERM, signal.SIGINT]),
+        ("sqlite", "loading", [signal.SIGINT]),
+        ("postgresql", "loading", [signal.SIGINT]),
     ],
 )
 def test_it_ends_what_it_started_when_it_is_told_to_end(url, when, numbers):
