@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from contacts.history import Kind
 from contacts.models import Contact, DecisionRecord
+from contacts.tally.folding import keep_up
 from contacts.tally.recounting import count_anew
 from contacts.text_index import keep_up_texts
 from leads.models import Lead
@@ -102,7 +103,10 @@ def fill(
     progress("indexes", 1, 1)
     progress("what the clock adds up", 0, 1)
     count_anew()
-    keep_up_texts(least=1)
+    # What is new at the first look can be counted at the second.
+    for _ in range(2):
+        keep_up(least=1)
+        keep_up_texts(least=1)
     progress("what the clock adds up", 1, 1)
 
 
