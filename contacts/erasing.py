@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop, ngettext
 from contacts.locks import lock_contacts_of, settled_soon
 from contacts.models import OPEN, Contact
 from contacts.services import change_status
-from contacts.text_index import MESSAGES, PEOPLE, wipe_soon
+from contacts.text_index import wipe_soon
 from contacts.traces import blank_answers, blank_log, lock_unfinished_imports, refuse_rows
 from crm_project.actor import SYSTEM, Actor
 from crm_project.audit.services import forget_values, note_done_to_each
@@ -140,8 +140,7 @@ def _erase(held: Held, chosen: list[Lead], actor: Actor) -> Erasure:
         return Erasure(0, 0)
     contacts = Contact.objects.filter(lead__in=leads)
     former = [(lead.external_id, lead.name, lead.phone, lead.email) for lead in leads]
-    wipe_soon(PEOPLE)
-    wipe_soon(MESSAGES)
+    wipe_soon()
     erase_profiles(leads, now=timezone.now())
     blank_answers(leads, contacts, former={text for texts in former for text in texts if text})
     refuse_rows(held.imports, {external_id for external_id, *_ in former})

@@ -155,13 +155,19 @@ def keep_up_texts(*, least: int = LEAST, seconds: float = math.inf) -> None:
     in_turns(steps, seconds=seconds)
 
 
-def wipe_soon(index: TextIndex) -> None:
-    """Let nothing of the texts that this transaction erases be left in the index of trigrams.
+def wipe_soon() -> None:
+    """Let nothing of the texts that this transaction erases be left in the index of trigrams, nor
+    in the log of the database.
 
     FTS5 keeps those of a former text, with their places, until it makes parts of its index anew.
     """
-    if connection.vendor == "sqlite" and is_there(index):
-        Mark.objects.update_or_create(name=index.name, defaults={"seen": ERASED})
+    if connection.vendor == "sqlite":
+        Mark.objects.bulk_create(
+            [Mark(name=index.name, seen=ERASED) for index in INDEXES],
+            update_conflicts=True,
+            unique_fields=["name"],
+            update_fields=["seen"],
+        )
 
 
 def _wipe(index: TextIndex) -> int:
@@ -169,31 +175,26 @@ def _wipe(index: TextIndex) -> int:
     a million texts.
     """
     if connection.vendor == "sqlite" and Mark.objects.filter(name=index.name, seen=ERASED):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(filled("INSERT INTO {table} ({table}) VALUES ('optimize')", index))
+        if is_there(index):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(filled("INSERT INTO {table} ({table}) VALUES ('optimize')", index))
         if connection.empty_log():  # type: ignore[attr-defined]  # our SQLite's
             Mark.objects.filter(name=index.name, seen=ERASED).update(seen=None)
     return 0
 
 
 def _copy_new(index: TextIndex, least: int) -> int:
-    rows = index.model._default_manager.order_by()
-    if marks.newest_id(rows) < marks.up_to(index.name) + least or not is_there(index):
-        return 0
-    with transaction.atomic():
-        mark = marks.lock_if_free(index.name)
-        if mark is None:
-            return 0
-        end = min(marks.settled(mark, rows), mark.up_to + AT_ONCE)
-        done = end - mark.up_to
+    def copy(mark: Mark, end: int) -> None:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 # Whoever changes several texts at once might wait for us, and we for them.
                 cursor.execute("SET LOCAL lock_timeout = '100ms'")
             cursor.execute(filled(COPY[connection.vendor], index), [mark.up_to, end])
-        mark.up_to = end
-        mark.save()
-    return done
+
+    if not is_there(index):
+        return 0
+    rows = index.model._default_manager.order_by()
+    return marks.advance(index.name, rows, copy, least=least, at_once=AT_ONCE)
 
 
 def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:

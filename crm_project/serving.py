@@ -120,6 +120,11 @@ class PatientSocket(socket.socket):
 class Worker(ThreadWorker):
     """`pending_conns` are those whose request is gathered, or whose last answer is being read."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # By how many are kept gunicorn knows when to keep no more: else idle ones fill the worker.
+        self.keepalived_conns = self.pending_conns
+
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)

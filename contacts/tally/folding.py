@@ -19,7 +19,7 @@ from django.db.models.functions import TruncDate
 
 from contacts.models import DecisionRecord
 from contacts.tally import marks
-from contacts.tally.models import ContactTally, DrawTally
+from contacts.tally.models import ContactTally, DrawTally, Mark
 from contacts.tally.reading import created_within
 from contacts.tally.spans import Span, day_after, month_after
 from leads.models import Lead
@@ -70,36 +70,22 @@ def _fold_contacts(least: int) -> int:
 
 def _count_draws(least: int) -> int:
     records = DecisionRecord.objects.order_by()
-    if marks.newest_id(records) < marks.up_to(marks.DRAWS) + least:
-        return 0
-    with transaction.atomic():
-        mark = marks.lock_if_free(marks.DRAWS)
-        if mark is None:
-            return 0
-        end = min(marks.settled(mark, records), mark.up_to + DRAWS_AT_ONCE)
-        done = end - mark.up_to
+
+    def count(mark: Mark, end: int) -> None:
         rows = draws_by_day(records.filter(pk__gt=mark.up_to, pk__lte=end))
         DrawTally.objects.bulk_create(rows)
         add_up(DrawTally, {(row.source_id, row.start) for row in rows if row.start})
-        mark.up_to = end
-        mark.save()
-    return done
+
+    return marks.advance(marks.DRAWS, records, count, least=least, at_once=DRAWS_AT_ONCE)
 
 
 def _count_leads(least: int) -> int:
     leads = Lead.objects.order_by()
-    if marks.newest_id(leads) < marks.up_to(marks.LEADS) + least:
-        return 0
-    with transaction.atomic():
-        mark = marks.lock_if_free(marks.LEADS)
-        if mark is None:
-            return 0
-        end = min(marks.settled(mark, leads), mark.up_to + LEADS_AT_ONCE)
-        done = end - mark.up_to
+
+    def count(mark: Mark, end: int) -> None:
         mark.count += leads.filter(pk__gt=mark.up_to, pk__lte=end).count()
-        mark.up_to = end
-        mark.save()
-    return done
+
+    return marks.advance(marks.LEADS, leads, count, least=least, at_once=LEADS_AT_ONCE)
 
 
 def draws_by_day(records: QuerySet[DecisionRecord]) -> list[DrawTally]:

@@ -7,7 +7,9 @@ who held one when it was the newest, as `CREATE INDEX CONCURRENTLY` knows what i
 The ids of transactions would not do: one has none before its first row is there.
 """
 
-from django.db import connection
+from collections.abc import Callable
+
+from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from contacts.tally.models import Mark
@@ -65,6 +67,27 @@ def settled(mark: Mark, rows: QuerySet) -> int:
         found = max(found, mark.seen)
     mark.seen, mark.writers = newest, " ".join(sorted(writing))
     return found
+
+
+def advance(
+    name: str, rows: QuerySet, deal: Callable[[Mark, int], None], *, least: int, at_once: int
+) -> int:
+    """Let `deal` do what is to be done for the rows beyond the mark, up to the id that it is given,
+    and move the mark there; how far that was. 0: there are fewer than `least`, they are not settled
+    yet, or somebody else is at it.
+    """
+    if newest_id(rows) < up_to(name) + least:
+        return 0
+    with transaction.atomic():
+        mark = lock_if_free(name)
+        if mark is None:
+            return 0
+        end = min(settled(mark, rows), mark.up_to + at_once)
+        done = end - mark.up_to
+        deal(mark, end)
+        mark.up_to = end
+        mark.save()
+    return done
 
 
 def _writing(table: str) -> set[str]:

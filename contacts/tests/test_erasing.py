@@ -318,7 +318,7 @@ def test_an_open_contact_of_an_erased_lead_is_a_breach():
 def test_its_queries_do_not_grow_with_the_contacts(django_assert_max_num_queries):
     lead = LeadFactory()
     ContactFactory.create_batch(30, lead=lead, status="closed", message="x")
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(25):
         erase_lead(lead.pk)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import runpy
 import socket
 import time
 
@@ -11,7 +12,7 @@ import pytest
 
 from crm_project.serving import is_whole
 from crm_project.testing.asking import ask, ask_all
-from crm_project.testing.service import Service
+from crm_project.testing.service import ROOT, Service
 
 pytestmark = pytest.mark.once
 
@@ -198,3 +199,34 @@ def test_what_is_no_good_request_is_refused_in_the_shape_of_all_errors(service, 
 )
 def test_when_a_request_is_there(received, whole):
     assert is_whole(bytearray(received)) is whole
+
+
+def test_kept_connections_that_rest_keep_nobody_out(tmp_path):
+    service = Service(f"sqlite:///{tmp_path}/db.sqlite3", workers=1)
+    service.migrate()
+    service.start()
+    try:
+        with contextlib.ExitStack() as kept:
+            # As many as a worker takes, each of which is told whether it may ask again.
+            told = [
+                ask_and_stay(kept.enter_context(connected(service)))
+                for _ in range(worker_connections())
+            ]
+            assert ask(f"{service.url}/health").seconds < 2
+        assert {"keep-alive", "close"} == set(told)
+    finally:
+        service.kill()
+
+
+def worker_connections():
+    return runpy.run_path(str(ROOT / "gunicorn.conf.py"))["worker_connections"]
+
+
+def ask_and_stay(client):
+    """Unless the answer says that there will be no other."""
+    client.settimeout(10)
+    client.sendall(ASKS_AND_SAYS_NO_MORE)
+    told = re.search(r"\r\nConnection: (\S+)", client.recv(65536).decode())[1]
+    if told == "close":
+        client.close()
+    return told
