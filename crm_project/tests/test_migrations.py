@@ -2,7 +2,7 @@
 
 import pytest
 from django.apps import apps
-from django.db import migrations
+from django.db import connection, migrations
 from django.db.migrations.loader import MigrationLoader
 
 # Made before there was a version to upgrade from.
@@ -60,3 +60,21 @@ def test_those_of_the_beginning_would_not_have_passed(label, name):
     # Guards the test above: if this one fails, that one proves nothing.
     migration = MigrationLoader(None).disk_migrations[label, name]
     assert any(breaks_the_old_version(operation) for operation in migration.operations)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_what_each_arrival_writes_costs_the_database_no_more_than_it_must():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 'lz4' = ANY (enumvals) FROM pg_settings"
+            " WHERE name = 'default_toast_compression'"
+        )
+        (may_pack,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT attcompression FROM pg_attribute"
+            " WHERE attrelid = 'contacts_decisionrecord'::regclass AND attname = 'candidates'"
+        )
+        assert cursor.fetchone() == ("l" if may_pack else "",)
+        indexes = connection.introspection.get_constraints(cursor, "leads_lead")
+    assert not [name for name in indexes if name.endswith("_like") or name == "lead_by_parts"]
