@@ -28,6 +28,9 @@ TURN_SECONDS, LOOK_MILLISECONDS = 0.25, 2
 # Of the threads of this process that want to write into the file of this name. SQLite lets them
 # look only now and then whether they can, and with many who do, the lock rests meanwhile.
 TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+# Which file this process has opened under a name. The log beside it goes by that name too: what is
+# opened in its place would be given the log of the first, and take it away when it is closed.
+OPENED: dict[str, tuple[int, int]] = {}
 
 
 class Queue:
@@ -49,11 +52,15 @@ class Queue:
 
 
 def _locked() -> OperationalError:
-    """As SQLite would say it."""
-    cause = sqlite3.OperationalError("database is locked")
-    cause.sqlite_errorname = "SQLITE_BUSY"
+    cause = _as_of_sqlite("database is locked", "SQLITE_BUSY")
     error = OperationalError(*cause.args)
     error.__cause__ = cause
+    return error
+
+
+def _as_of_sqlite(text: str, name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname = name
     return error
 
 
@@ -64,7 +71,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         """Django's; one that cannot be used is closed, and its file with it. Django leaves that to
         whenever Python happens to look for what nobody needs.
+
+        Raises OperationalError where another file has taken the place of the one opened before.
         """
+        self._refuse_another_file()
         opened: list[sqlite3.Connection] = []
 
         def connect(*args: Any, **options: Any) -> sqlite3.Connection:
@@ -74,11 +84,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             connection = super().get_new_connection(conn_params | {"factory": connect})
             self._opened = self._file
+            if self._opened:
+                OPENED.setdefault(self._path, self._opened)
             return connection
         except sqlite3.Error:
             for connection in opened:
                 connection.close()
             raise
+
+    def _refuse_another_file(self) -> None:
+        found = self._file
+        if found and OPENED.get(self._path, found) != found:
+            raise _as_of_sqlite(
+                "the file was exchanged for another one while it was in use: put the first one"
+                " back, or start the service anew.",
+                "SQLITE_READONLY_DBMOVED",
+            )
 
     def is_usable(self) -> bool:
         """Is its file still the one that is there?"""

@@ -211,6 +211,22 @@ def test_a_file_that_is_away_or_broken_is_a_503_and_is_not_begun_anew(on_sqlite)
     assert count(service) == before
 
 
+def test_another_file_in_its_place_is_not_opened_and_leaves_the_log_alone(tmp_path):
+    file, place = tmp_path / "db.sqlite3", tmp_path / "elsewhere"
+    wrapper = DatabaseWrapper({"NAME": str(file), "OPTIONS": {}})
+    opened = wrapper.get_new_connection(wrapper.get_connection_params())
+    opened.execute("PRAGMA journal_mode=WAL")
+    opened.execute("CREATE TABLE kept AS SELECT 1")
+    file.rename(place)
+    file.write_bytes(b"no database" * 1000)
+    with pytest.raises(sqlite3.OperationalError, match="exchanged"):
+        wrapper.get_new_connection(wrapper.get_connection_params())
+    place.rename(file)
+    opened.close()
+    with closing(wrapper.get_new_connection(wrapper.get_connection_params())) as again:
+        assert again.execute("SELECT * FROM kept").fetchall() == [(1,)]
+
+
 def test_a_connection_that_cannot_be_made_leaves_no_file_open(tmp_path):
     file = tmp_path / "db.sqlite3"
     file.write_bytes(b"no database" * 1000)
