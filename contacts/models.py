@@ -25,6 +25,8 @@ __all__ = [
     "ImportedRow",
     "Load",
     "Mark",
+    "Message",
+    "ReceivedEvent",
     "Rotation",
 ]
 
@@ -168,6 +170,58 @@ OPEN = Q(closed_at__isnull=True)
 WAITING = Q(waiting_since__isnull=False)
 # Those of the index `contact_open_by_source` that somebody has, and may take too late.
 UNTAKEN = OPEN & Q(status=Contact.Status.NEW, operator__isnull=False, escalated_at__isnull=True)
+
+
+class Message(models.Model):
+    """What a lead wrote further, after what made the contact; that is the contact's own."""
+
+    contact = models.ForeignKey(
+        Contact,
+        models.CASCADE,
+        related_name="messages",
+        db_index=False,
+        verbose_name=_("contact"),
+    )
+    text = models.TextField(_("text"), max_length=10_000, blank=True)
+    # When it was sent as the channel says; what was on its way may arrive in another order.
+    sent_at = models.DateTimeField(_("sent"))
+    created_at = models.DateTimeField(_("received"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["sent_at", "pk"]
+        indexes = [
+            # Serves the messages of a contact.
+            models.Index(fields=["contact", "sent_at", "id"], name="message_by_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {self.sent_at:%Y-%m-%d %H:%M}"
+
+
+class ReceivedEvent(models.Model):
+    """An event of a channel that we have dealt with, so that its redelivery does nothing.
+
+    Written in the transaction that makes what it brings about, and forgotten after a month: no
+    channel tries for so long.
+    """
+
+    # A digest of the source and the id that the event had: an id may be somebody's number.
+    key = models.UUIDField(_("key"), primary_key=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("received event")
+        verbose_name_plural = _("received events")
+        ordering = ["pk"]
+        indexes = [
+            # Serves the search for those to be forgotten.
+            models.Index(fields=["created_at"], name="received_event_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.key)
 
 
 class Load(models.Model):

@@ -54,6 +54,9 @@ if not SECRET_KEY and SECRET_KEY_FILE.is_file():
     SECRET_KEY = SECRET_KEY_FILE.read_text()
 SECRET_KEY = SECRET_KEY or get_random_secret_key()
 
+# Earlier ones, with which sessions and kept secrets can still be read.
+SECRET_KEY_FALLBACKS = env.words("CRM_SECRET_KEY_FALLBACKS")
+
 # Whoever can reach the open API can do everything: for a first look on loopback only.
 API_IS_OPEN = not PRODUCTION
 

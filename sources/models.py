@@ -1,11 +1,14 @@
 """Channels by which leads arrive, and who serves them at what weight."""
 
+import json
+
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from crm_project.encryption import decrypt, encrypt
 from operators.models import Operator
 
 LEAST_WEIGHT, MOST_WEIGHT = 1, 1000
@@ -21,6 +24,17 @@ validate_code = RegexValidator(
 
 class Source(models.Model):
     """A channel by which leads reach us: a bot, a messenger account, a form on a page."""
+
+    class Kind(models.TextChoices):
+        API = "api", _("API")
+        TELEGRAM = "telegram", _("Telegram")
+        VK = "vk", _("VK")
+        WHATSAPP = "whatsapp", _("WhatsApp")
+        WIDGET = "widget", _("widget for a site")
+        EMAIL_FORM = "email_form", _("form of a site builder")
+
+    # A person writes there again and again, and means the same matter.
+    MESSENGERS = (Kind.TELEGRAM, Kind.VK, Kind.WHATSAPP)
 
     name = models.CharField(_("title"), max_length=100)
     code = models.CharField(
@@ -44,6 +58,21 @@ class Source(models.Model):
         _("sticky"),
         default=False,
         help_text=_("The operator who had the lead's latest contact is taken first."),
+    )
+    kind = models.CharField(
+        _("kind"),
+        max_length=20,
+        choices=Kind,
+        default=Kind.API,
+        # Of rows that the version before makes while it still runs.
+        db_default=Kind.API,
+        help_text=_("How leads arrive; each kind but the API has a page of setting up."),
+    )
+    reuse_open_contact = models.BooleanField(
+        _("one conversation, one contact"),
+        default=False,
+        db_default=False,
+        help_text=_("A further message of a lead is added to the contact that is open."),
     )
     # One of `contacts.distribution.STRATEGIES`: the faces offer no other.
     strategy = models.CharField(_("strategy"), max_length=50, default="weighted_random")
@@ -90,6 +119,40 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Channel(models.Model):
+    """How the outside world speaks to a source; one that is used by the API alone has none."""
+
+    source = models.OneToOneField(
+        Source,
+        models.CASCADE,
+        primary_key=True,
+        related_name="channel",
+        verbose_name=_("source"),
+    )
+    # JSON of the secrets by their names, encrypted as a whole; empty: there is none.
+    kept_secrets = models.TextField(_("secrets"), blank=True, editable=False)
+    # What is no secret, by the names that `sources.channels` gives it.
+    options = models.JSONField(_("options"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("channel")
+        verbose_name_plural = _("channels")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return str(self.source_id)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """By their names. Raises UnreadableError where SECRET_KEY is another one since."""
+        known: dict[str, str] = json.loads(decrypt(self.kept_secrets)) if self.kept_secrets else {}
+        return known
+
+    @secrets.setter
+    def secrets(self, known: dict[str, str]) -> None:
+        self.kept_secrets = encrypt(json.dumps(known)) if known else ""
 
 
 class Assignment(models.Model):

@@ -1,0 +1,76 @@
+"""What all channels have in common: what they are given, and what they make of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was sent to the address of a source. Names of headers are in small letters; of a
+    parameter of the query that is given twice the last one counts.
+    """
+
+    method: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        """Without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is set for the source: `secrets` by their names, and `options`, which are none.
+
+    `region` is the country, in two letters, of telephone numbers without a country code.
+    """
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    region: str = "RU"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Somebody wrote. `external_id` names the person over all sources, such as `telegram:42`.
+
+    `event_id` is the channel's name for the event, the same when it is sent again; None: it has
+    none. `sent_at` None: the channel does not say when.
+    """
+
+    event_id: str | None
+    external_id: str
+    message: str = ""
+    name: str = ""
+    phone: str = ""
+    email: str = ""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the channel wants to hear once all that came `incoming` is kept.
+
+    `ignored` says why nothing came of it, for the log; empty: something did.
+    """
+
+    body: str = ""
+    content_type: str = "application/json"
+    incoming: tuple[Incoming, ...] = ()
+    ignored: str = ""
+
+
+class Refused(Exception):  # noqa: N818  # an outcome, not a fault of ours
+    """The request is not what the channel would send: `status` is what it is answered.
+
+    `reason` is for the log, and holds nothing of the request that is secret or personal.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
