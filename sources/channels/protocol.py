@@ -1,6 +1,6 @@
 """What all channels have in common: what they are given, and what they make of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,3 +74,28 @@ class Refused(Exception):  # noqa: N818  # an outcome, not a fault of ours
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One that both sides know. `generated`: we make it and it is pasted there; else it is given
+    there and pasted here.
+    """
+
+    name: str
+    generated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What a kind of source speaks, and what has to be set for it.
+
+    `answer` raises Refused. `sample` is an event as the channel documents it, signed as the config
+    says, of a person who is nobody; those of two calls have different ids.
+    """
+
+    secrets: tuple[Secret, ...]
+    # Names of what else can be set; none of it must be.
+    options: tuple[str, ...]
+    answer: Callable[[Request, Config], Answer]
+    sample: Callable[[Config], Request]
