@@ -1,1 +1,1 @@
-"""Languages that the outside world speaks to a source; each module knows one and nothing of ours."""
+"""Languages that the world outside speaks to a source; each module knows one, nothing of ours."""
