@@ -58,6 +58,21 @@ class Operator(models.Model):
         validators=[validate_time_zone],
         help_text=_("Of the working hours and days off. Empty: that of the service."),
     )
+    email = models.EmailField(
+        _("e-mail"),
+        blank=True,
+        default="",
+        # Of rows that the version before makes while it still runs.
+        db_default="",
+        help_text=_("Where new contacts are told of, once notices by e-mail are set up."),
+    )
+    # Of a private chat it is the user's; None: nobody is written to.
+    telegram_chat_id = models.BigIntegerField(
+        _("Telegram chat"),
+        null=True,
+        blank=True,
+        help_text=_("The number of the chat where new contacts are told of; the notices say it."),
+    )
     # The shift of now or, if there is none, the next one, kept by `operators.services`: half-open,
     # null for without beginning or end. Once it has ended, nobody is there until it is renewed.
     shift_starts_at = models.DateTimeField(_("shift starts"), null=True, editable=False)

@@ -3,6 +3,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from crm_project.api.fields import BooleanField, IntegerField, ModelSerializer, TextField
+from crm_project.api.filters import LARGEST_ID
 from operators.models import DayOff, Operator, Shift
 from sources.models import Assignment
 
@@ -69,9 +70,16 @@ class ServedSourceSerializer(ModelSerializer):
 class OperatorDetailSerializer(OperatorSerializer):
     sources = ServedSourceSerializer(source="assignments", many=True, read_only=True)
     hours = HoursSerializer(source="*", read_only=True)
+    telegram_chat_id = IntegerField(
+        min_value=-LARGEST_ID,
+        max_value=LARGEST_ID,
+        required=False,
+        allow_null=True,
+        help_text="Where new contacts are told of; null: nowhere.",
+    )
 
     class Meta(OperatorSerializer.Meta):
-        fields = [*OperatorSerializer.Meta.fields, "sources", "hours"]
+        fields = [*OperatorSerializer.Meta.fields, "email", "telegram_chat_id", "sources", "hours"]
 
 
 class ReleaseSerializer(serializers.Serializer):

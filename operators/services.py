@@ -23,7 +23,15 @@ from operators.schedule import Shift as WeeklyShift
 
 Row = TypeVar("Row", bound=models.Model)
 
-TOLD_OF_NEW = ["name", "is_active", "max_active_contacts", "time_zone", "user"]
+TOLD_OF_NEW = [
+    "name",
+    "is_active",
+    "max_active_contacts",
+    "time_zone",
+    "user",
+    "email",
+    "telegram_chat_id",
+]
 
 
 @transaction.atomic

@@ -22,6 +22,8 @@ def test_an_operator_is_made_with_defaults_and_a_trimmed_name(api):
         "max_active_contacts": 10,
         "current_load": 0,
         "created_at": "",
+        "email": "",
+        "telegram_chat_id": None,
         "sources": [],
         "hours": {
             "time_zone": "Europe/Moscow",
@@ -49,6 +51,11 @@ def test_an_operator_is_made_with_defaults_and_a_trimmed_name(api):
         ("max_active_contacts", 1.5),
         ("is_active", "yes"),
         ("is_active", None),
+        ("email", "anna"),
+        ("email", 5),
+        ("email", "a\0@firm.example"),
+        ("telegram_chat_id", "42"),
+        ("telegram_chat_id", 10**30),
     ],
 )
 def test_a_wrong_value_is_named(api, field, value):
@@ -169,3 +176,13 @@ class TestRelease:
         operator = OperatorFactory()
         answer = api.post(f"/operators/{operator.pk}/release", {"deactivate": "yes"})
         assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "deactivate")
+
+
+def test_where_an_operator_is_told_of_contacts_is_set_and_taken_back(api):
+    pk = OperatorFactory().pk
+    told = {"email": "anna@firm.example", "telegram_chat_id": -1001234567890}
+    changed = api.patch(f"/operators/{pk}", told).json()
+    assert {name: changed[name] for name in told} == told
+    nowhere = {"email": "", "telegram_chat_id": None}
+    changed = api.patch(f"/operators/{pk}", nowhere).json()
+    assert {name: changed[name] for name in nowhere} == nowhere
