@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "access",
     "leads",
     "contacts",
+    "contacts.events",
     "stats",
 ]
 
