@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,29 @@ class Environment:
         if config["ENGINE"].endswith("sqlite3") and config["NAME"] != ":memory:":
             config["NAME"] = str(default.parent / config["NAME"])
         return config
+
+    def email(self, name: str) -> dict[str, Any]:
+        """Django's settings for sending by the server of a URL; unset, e-mails go nowhere."""
+        url = self.text(name)
+        if not url:
+            return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+        problem = f"{name} must look like smtp+tls://user:password@smtp.example.com:587"
+        try:
+            config = dict(environ.Env.email_url_config(url))
+        except Exception as error:  # as above
+            raise ImproperlyConfigured(f"{problem}.") from error
+        if not config.get("EMAIL_HOST") or not config["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
+            raise ImproperlyConfigured(f"{problem} (or smtp://, smtp+ssl://).")
+        return {key: value for key, value in config.items() if key.startswith("EMAIL_")}
+
+    def url(self, name: str, default: str = "") -> str:
+        """An address of http or https, without a slash at its end."""
+        value = self.text(name, default).rstrip("/")
+        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ImproperlyConfigured(
+                f"{name} must be an address such as https://crm.example.com, not {value!r}."
+            )
+        return value
 
     def refuse_unknown(self) -> None:
         """Raise for a variable with our prefix that nobody reads: most likely a slip of the pen."""

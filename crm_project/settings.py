@@ -173,6 +173,16 @@ LOGIN_REDIRECT_URL = "admin:index"
 ADMIN_USERNAME = env.text("CRM_ADMIN_USERNAME", default="admin")
 ADMIN_PASSWORD = env.text("CRM_ADMIN_PASSWORD")
 
+# --- what goes out -------------------------------------------------------------------------------
+
+# Where people reach the service, for links in what it sends; empty: there are none.
+PUBLIC_URL = env.url("CRM_PUBLIC_URL")
+globals().update(env.email("CRM_EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("CRM_EMAIL_FROM", default="mini-crm@localhost")
+# Another one where Telegram's own cannot be reached, such as a server of one's own.
+TELEGRAM_API_URL = env.url("CRM_TELEGRAM_API_URL", default="https://api.telegram.org")
+
 # --- languages and time -------------------------------------------------------------------------
 
 LANGUAGE_CODE = "ru"
