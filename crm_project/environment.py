@@ -1,6 +1,7 @@
 """Strict readers of the environment: a value they do not know stops the start and says why."""
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Sequence
@@ -65,6 +66,18 @@ class Environment:
     def words(self, name: str, default: str = "") -> list[str]:
         """Values between commas."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def networks(self, name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Networks such as 10.0.0.0/8, between commas; an address alone is one, too."""
+        found = []
+        for word in self.words(name):
+            try:
+                found.append(ipaddress.ip_network(word))
+            except ValueError as error:
+                raise ImproperlyConfigured(
+                    f"{name} must list networks such as 10.0.0.0/8, not {word!r}."
+                ) from error
+        return found
 
     def time_zone(self, name: str, default: str) -> str:
         value = self.text(name, default)

@@ -317,8 +317,16 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "crm_project.api.schema.tell_of_request_ids",
     ],
-    "ENUM_NAME_OVERRIDES": {"ContactStatusEnum": "contacts.models.Contact.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "ContactStatusEnum": "contacts.models.Contact.Status",
+        "DeliveryStateEnum": "contacts.events.models.Delivery.State",
+    },
 }
+
+# --- events ---------------------------------------------------------------------------------------
+
+# Of this machine and the network around it, where webhooks may be sent all the same.
+WEBHOOK_ALLOWED_NETWORKS = env.networks("CRM_WEBHOOK_ALLOWED_NETWORKS")
 
 # --- admin --------------------------------------------------------------------------------------
 

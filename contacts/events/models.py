@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from contacts.events.failures import Failure
 from sources.models import Source
 
 
@@ -38,6 +39,9 @@ class Subscription(models.Model):
     class Kind(models.TextChoices):
         WEBHOOK = "webhook", _("webhook")
 
+    class Because(models.TextChoices):
+        GONE = "gone", _("The receiver said that it is there no more (410).")
+
     name = models.CharField(_("title"), max_length=100)
     kind = models.CharField(
         _("kind"), max_length=20, choices=Kind, default=Kind.WEBHOOK, editable=False
@@ -62,7 +66,11 @@ class Subscription(models.Model):
     prefix = models.CharField(_("prefix"), max_length=20, default=new_prefix, editable=False)
     # Why it was switched off by itself; empty: it was not.
     deactivated_because = models.CharField(
-        _("why it was switched off"), max_length=200, blank=True, editable=False
+        _("why it was switched off"),
+        max_length=200,
+        choices=Because,
+        blank=True,
+        editable=False,
     )
     # Whoever sends for it alone may do so until then; None: nobody does.
     leased_until = models.DateTimeField(_("leased until"), null=True, editable=False)
@@ -119,7 +127,7 @@ class Delivery(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     # Of the last attempt; None: there was none, or no answer to it.
     response_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
-    last_error = models.CharField(_("last error"), max_length=200, blank=True)
+    last_error = models.CharField(_("last error"), max_length=200, choices=Failure, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
 
     class Meta:
