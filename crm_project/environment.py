@@ -125,8 +125,9 @@ class Environment:
             config = dict(environ.Env.email_url_config(url))
         except Exception as error:  # as above
             raise ImproperlyConfigured(f"{problem}.") from error
-        if not config.get("EMAIL_HOST") or not config["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
-            raise ImproperlyConfigured(f"{problem} (or smtp://, smtp+ssl://).")
+        by_smtp = config["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+        if not by_smtp or not config.get("EMAIL_HOST"):
+            raise ImproperlyConfigured(f"{problem}, or smtp+ssl://, or smtp://.")
         return {key: value for key, value in config.items() if key.startswith("EMAIL_")}
 
     def url(self, name: str, default: str = "") -> str:

@@ -35,6 +35,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _listed(_("Webhooks"), "webhook", "events", "subscription"),
+                _listed(_("Notices to operators"), "notifications", "events", "operatornotice"),
                 _listed(_("Deliveries"), "outbox", "events", "delivery"),
             ],
         },

@@ -16,7 +16,8 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from contacts.events.admin_form import WebhookForm
-from contacts.events.models import TEST, Delivery, Event, Subscription
+from contacts.events.models import TEST, Delivery, Event, OperatorNotice, Subscription
+from contacts.events.notice_admin import NoticeAdmin
 from contacts.events.selectors import with_counts
 from contacts.events.services import (
     change_webhook,
@@ -33,6 +34,7 @@ from crm_project.careful_admin import CarefulAdmin, ToldAdmin, tell_each, words
 from crm_project.paginator import UncountedPaginator
 
 LABELS = dict(Event.choices)
+admin.site.register(OperatorNotice, NoticeAdmin)
 
 
 @admin.register(Subscription)

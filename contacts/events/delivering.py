@@ -17,7 +17,7 @@ from django.db import Error, close_old_connections, connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from contacts.events import webhook
+from contacts.events import mail, telegram, webhook
 from contacts.events.failures import Failure, SendingError
 from contacts.events.models import Delivery, Subscription
 from contacts.events.outcomes import settle
@@ -27,6 +27,8 @@ from contacts.events.sending import Answer
 # How each kind of subscription is told: what prepares a delivery and returns what sends it.
 PREPARED: dict[str, Callable[[Delivery], Callable[[], Answer]]] = {
     Subscription.Kind.WEBHOOK: webhook.prepared,
+    Subscription.Kind.TELEGRAM: telegram.prepared,
+    Subscription.Kind.EMAIL: mail.prepared,
 }
 AT_ONCE = 64
 # After so many, or so long, others get their turn.

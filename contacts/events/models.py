@@ -38,6 +38,9 @@ class Subscription(models.Model):
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook", _("webhook")
+        # Notices to the operator whom an event concerns: one row of each, made by a migration.
+        TELEGRAM = "telegram", _("Telegram")
+        EMAIL = "email", _("e-mail")
 
     class Because(models.TextChoices):
         GONE = "gone", _("The receiver said that it is there no more (410).")
@@ -91,6 +94,15 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OperatorNotice(Subscription):
+    """A way to tell operators of their contacts, as the back office shows it."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("notices to operators")
+        verbose_name_plural = _("notices to operators")
 
 
 class Delivery(models.Model):

@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from contacts.events.models import Event, Delivery
+from contacts.events.models import Delivery, Event
 from contacts.models import Contact
 from operators.models import Operator
 

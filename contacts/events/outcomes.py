@@ -30,6 +30,10 @@ def settle(
     if status is not None and 200 <= status < 300:
         _delivered(delivery, status, now)
         return True
+    if failure == Failure.RECIPIENT:
+        # A matter of this one alone, which no waiting mends.
+        _noted(delivery, None, failure).update(state=State.DEAD)
+        return True
     failure = failure or Failure.STATUS
     fields = {"subscription": delivery.subscription_id, "delivery": delivery.pk}
     fields |= {"failure": failure.value, "status": status}

@@ -30,6 +30,10 @@ class Answer:
     retry_after: int | None = None
 
 
+# There was nobody to be told, which is well.
+NOBODY = Answer(204)
+
+
 def post(url: str, headers: Mapping[str, str], body: bytes, *, seconds: float = SECONDS) -> Answer:
     """Send it; raises SendingError where that is not allowed, or nothing came back in time."""
     until = time.monotonic() + seconds

@@ -52,18 +52,31 @@ def change_webhook(
     expected: Mapping[str, Any] | None = None,
     actor: Actor = SYSTEM,
 ) -> Subscription:
+    """As `change_subscription`; raises a ValidationError, too, that names the field."""
+    changed = change_subscription(subscription, changes, expected=expected, actor=actor)
+    _check(changed)
+    return changed
+
+
+@transaction.atomic
+def change_subscription(
+    subscription: Subscription,
+    changes: Mapping[str, Any],
+    *,
+    expected: Mapping[str, Any] | None = None,
+    actor: Actor = SYSTEM,
+) -> Subscription:
     """Change the given fields and no other. One that is switched on again is tried at once.
 
-    `expected` are values that the change rests on; raises Conflict where one is another now, and a
-    ValidationError that names the field.
+    `expected` are values that the change rests on; raises Conflict where one is another now.
     """
-    stored = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
+    same_kind = type(subscription).objects
+    stored = same_kind.select_for_update(no_key=True).get(pk=subscription.pk)
     before = {name: getattr(stored, name) for name in changes}
     if any(before[name] != value for name, value in (expected or {}).items()):
         raise Conflict
     for name, value in changes.items():
         setattr(stored, name, value)
-    _check(stored)
     names = [*changes]
     if changes.get("is_active") and not before["is_active"]:
         stored.failures, stored.failing_since, stored.next_attempt_at = 0, None, None
