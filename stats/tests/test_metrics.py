@@ -14,11 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from contacts.models import Contact
-from contacts.services import Inquiry, create_contact
 from contacts.events.models import Delivery
 from contacts.events.services import send_test
 from contacts.events.tests.factories import SubscriptionFactory
+from contacts.models import Contact
+from contacts.services import Inquiry, create_contact
 from contacts.tests.factories import ContactFactory
 from crm_project.metrics import counted
 from operators.tests.factories import OperatorFactory
