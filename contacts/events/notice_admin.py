@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordInput
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from contacts.events.models import Subscription
 from contacts.events.notice_settings import change_notice, why_not
@@ -25,7 +25,7 @@ class NoticeForm(CarefulForm):
         label=_("Token of the bot"),
         required=False,
         max_length=100,
-        widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
         help_text=_("From @BotFather. Empty: the one that is kept."),
     )
 
@@ -72,13 +72,11 @@ class NoticeAdmin(AuditedAdmin, CarefulAdmin, ModelAdmin):
             return "waiting", _("waits to try again")
         return "healthy", _("in order")
 
-    def save_changes(self, request: HttpRequest, form: Any) -> None:
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
         changes, expected = form.changes(), form.expected()
         token = changes.pop("token", "")
         expected.pop("token", None)
-        change_notice(
-            form.instance, changes, token=token, expected=expected, actor=actor_of(request)
-        )
+        change_notice(obj, changes, token=token, expected=expected, actor=actor_of(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
