@@ -133,9 +133,10 @@ def test_what_is_no_event_is_refused(kind, body):
     assert outcome(kind, signed(kind, body)) == 400
 
 
-@pytest.mark.parametrize("depth", [10, 100, 500, 900, 990, 2_000])
-def test_a_form_that_is_deep_is_answered_or_refused(depth):
-    outcome("email_form", signed("email_form", b'{"a":' * depth + b"1" + b"}" * depth))
+def test_a_form_that_is_deep_is_answered_or_refused():
+    # What can just be read is too deep to be written.
+    for depth in range(500, 1_010):
+        outcome("email_form", signed("email_form", b'{"a":' * depth + b"1" + b"}" * depth))
 
 
 def test_a_form_in_parts_that_is_deep_is_answered_or_refused():
@@ -148,10 +149,13 @@ def test_a_form_in_parts_that_is_deep_is_answered_or_refused():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_let_in_while_no_secret_is_set(kind):
-    sample = PROTOCOLS[kind].sample(Config())
-    with pytest.raises(Refused):
-        PROTOCOLS[kind].answer(sample, Config())
+@pytest.mark.parametrize("secret", [None, ""])
+def test_nothing_is_let_in_while_no_secret_is_set(kind, secret):
+    names = [] if secret is None else [each.name for each in PROTOCOLS[kind].secrets]
+    unset = Config(secrets=dict.fromkeys(names, ""))
+    for signing in (Config(), config(kind)):
+        with pytest.raises(Refused):
+            PROTOCOLS[kind].answer(PROTOCOLS[kind].sample(signing), unset)
 
 
 @pytest.mark.parametrize("kind", KINDS)
