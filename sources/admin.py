@@ -71,7 +71,13 @@ class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, Mo
                 widget=UnfoldAdminSelectWidget,
                 show_hidden_initial=True,
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "kind":
+            field.help_text = _(
+                "How leads arrive. Its settings appear once it is saved; another kind begins with"
+                " none of those of the former one."
+            )
+        return field
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         if source := context.get("original"):

@@ -119,7 +119,7 @@ def _fields_of(source: Source) -> dict[str, forms.Field]:
 
 def _switch(name: str) -> forms.Field:
     return forms.BooleanField(
-        label=_("A new one: %(name)s") % {"name": label(name)},
+        label=_("New secret: %(name)s") % {"name": label(name)},
         help_text=_("What uses the present one is refused as soon as this is saved."),
         widget=UnfoldBooleanSwitchWidget,
         required=False,
@@ -140,7 +140,9 @@ def _option(name: str, value: Any) -> forms.Field:
         label=capfirst(label(name)),
         help_text=_help(name),
         initial="\n".join(value) if isinstance(value, list) else value or "",
-        widget=UnfoldAdminTextareaWidget if name in LONG else UnfoldAdminTextInputWidget,
+        widget=UnfoldAdminTextareaWidget({"rows": 4})
+        if name in LONG
+        else UnfoldAdminTextInputWidget,
         max_length=LONGEST_TEXT if name != "allowed_origins" else None,
         required=False,
         show_hidden_initial=True,

@@ -125,11 +125,10 @@ def _secrets(
         if not given:
             return {}
         before = {}
-    after = {**before, **given}
+    after: dict[str, str | None] = {**before, **given}
     for each in protocol.secrets:
         if each.generated and not after.get(each.name):
-            after[each.name] = random.token_urlsafe()
-            channel.made[each.name] = after[each.name]
+            after[each.name] = channel.made[each.name] = random.token_urlsafe()
     channel.secrets = {name: value for name, value in after.items() if value}
     return {
         name: (before.get(name) and "set", value and ("changed" if name in before else "set"))

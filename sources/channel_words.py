@@ -3,6 +3,9 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from sources.channel_settings import state_of
+from sources.models import Source
+
 LABELS = {
     "secret_token": gettext_lazy("secret of the webhook"),
     "secret": gettext_lazy("secret key"),
@@ -54,6 +57,11 @@ def in_words(name: str, value: object) -> str:
     return str(TOLD.get(str(value), value))
 
 
-def missing_in_words(names: list[str]) -> str:
-    """What is still to be set."""
-    return _("Not set: %(names)s.") % {"names": ", ".join(label(name) for name in names)}
+def missing_in_words(source: Source) -> str:
+    """What keeps its channel from working; empty: nothing, or it has none."""
+    state = state_of(source)
+    if state is None or not state.missing:
+        return ""
+    if not state.is_readable:
+        return _("Its secrets were kept under another SECRET_KEY and cannot be read.")
+    return _("Not set: %(names)s.") % {"names": ", ".join(map(label, state.missing))}

@@ -63,7 +63,7 @@ def update_source(
     channel is wrong.
     """
     stored = Source.objects.select_for_update(no_key=True).filter(pk=source.pk).values().first()
-    before = stored or {}
+    before: Mapping[str, Any] = stored or {}
     if any(before.get(name) != value for name, value in (expected or {}).items()):
         raise Conflict
     # Whatever it was when it was read.

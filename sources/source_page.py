@@ -44,7 +44,7 @@ def connecting(source: Source, request: HttpRequest) -> dict[str, Any]:
             f"{reverse('source-list')}/{source.code}/widget.js"
         ),
         "secrets": [(label(name), shown) for name, shown in state.secrets.items()],
-        "missing": missing_in_words(state.missing) if state.missing else "",
+        "missing": missing_in_words(source),
         "latest": contacts.values_list("created_at", flat=True).first(),
         "made": made,
         "new_secrets": [(name, label(name), text) for name, text in made.items()],
