@@ -1,7 +1,7 @@
 """Settings of channels as people call them."""
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
 
 from sources.channel_settings import state_of
 from sources.models import Source
@@ -28,7 +28,7 @@ FIELDS = {
     "event_id": gettext_lazy("number of the request"),
 }
 # What the history tells of secrets.
-TOLD = {"set": pgettext_lazy("a secret", "set"), "changed": pgettext_lazy("a secret", "changed")}
+TOLD = {"set": gettext_lazy("is set"), "changed": gettext_lazy("another one")}
 # Names of the symbols of the admin's theme.
 SYMBOLS = {
     "api": "code",
