@@ -56,10 +56,12 @@ class Incoming:
 class Answer:
     """What the channel wants to hear once all that came `incoming` is kept.
 
+    `further_body` takes the place of `body` where no new contact was made; None: it is the same.
     `ignored` says why nothing came of it, for the log; empty: something did.
     """
 
     body: str = ""
+    further_body: str | None = None
     content_type: str = "application/json"
     incoming: tuple[Incoming, ...] = ()
     ignored: str = ""
