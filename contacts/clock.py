@@ -9,6 +9,7 @@ from typing import Unpack
 from django.utils import timezone
 
 from contacts.availability import Availability
+from contacts.conversations import forget_old_events
 from contacts.handout import BATCH, How
 from contacts.selectors import queues
 from contacts.staffing import fill_waiting
@@ -59,6 +60,7 @@ def tick(**how: Unpack[How]) -> Ticked:
     ticked = Ticked(renewed, handed, late)
     keep_up(seconds=KEEPING_UP)
     keep_up_texts(seconds=KEEPING_UP)
+    forget_old_events(moment)
     level = logging.INFO if any((renewed, handed, late)) else logging.DEBUG
     logger.log(level, "tick", extra={"fields": asdict(ticked)})
     return ticked

@@ -298,7 +298,7 @@ class ReassignSerializer(serializers.Serializer):
 
 class ActorSerializer(serializers.Serializer):
     type = serializers.CharField(
-        source="actor_type", help_text="user, api_key, anonymous, command, system"
+        source="actor_type", help_text="user, api_key, anonymous, channel, command, system"
     )
     name = serializers.CharField(source="actor_name")
 

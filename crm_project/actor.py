@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`type` is `user`, `api_key`, `anonymous`, `command` or `system`; `name` tells which, if it
-    can.
+    """`type` is `user`, `api_key`, `anonymous`, `channel`, `command` or `system`; `name` tells
+    which, if it can.
     """
 
     type: str

@@ -1,5 +1,6 @@
 """How often one may ask."""
 
+import re
 from collections.abc import Callable
 from math import ceil
 
@@ -13,6 +14,9 @@ from crm_project.responses import fault_response
 
 # What browsers and probes ask for by themselves.
 FREE = ("/static/", "/health", "/favicon.ico")
+# Whose view knows whether a channel is proven to have sent it, and counts the rest.
+COUNTED_BY_ITSELF = re.compile("/sources/[-a-zA-Z0-9_]+/webhook")
+SECONDS = 60
 
 
 class ThrottleMiddleware:
@@ -27,7 +31,7 @@ class ThrottleMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         name, events = whose(request)
-        limit = Limit(events, 60)
+        limit = Limit(events, SECONDS)
         standings = counters().count({name: limit}) if limit.events else None
         if standings is None:
             return self.get_response(request)
@@ -45,11 +49,26 @@ class ThrottleMiddleware:
 def whose(request: HttpRequest) -> tuple[str, int]:
     """What the request is counted under, and how many a minute that may make; 0: any number."""
     per_key, per_address = settings.REQUESTS_PER_MINUTE_KEY, settings.REQUESTS_PER_MINUTE_ADDRESS
-    if request.path_info.startswith(FREE) or not (per_key or per_address):
+    path = request.path_info
+    if path.startswith(FREE) or COUNTED_BY_ITSELF.fullmatch(path):
+        return "", 0
+    if not (per_key or per_address):
         return "", 0
     if key := getattr(request, "api_key", None):
         return f"key {key.pk}", per_key
     # Asks the database for who sends a session's cookie, and nobody else.
     if request.user.is_authenticated:
         return f"user {request.user.pk}", per_key
-    return f"address {client_address(request)}", per_address
+    return address_of(request), per_address
+
+
+def address_of(request: HttpRequest) -> str:
+    return f"address {client_address(request)}"
+
+
+def count_against_address(request: HttpRequest) -> None:
+    """Count the request, whoever sent it, against the address. Raises TooManyRequests."""
+    name, limit = address_of(request), Limit(settings.REQUESTS_PER_MINUTE_ADDRESS, SECONDS)
+    standings = counters().count({name: limit}) if limit.events else None
+    if standings and standings[name].wait:
+        raise TooManyRequests(ceil(standings[name].wait))

@@ -1,6 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from sources.channel_views import WebhookView
 from sources.views import AssignmentViewSet, SourceViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -8,6 +9,7 @@ router.register("sources", SourceViewSet, basename="source")
 
 urlpatterns = [
     *router.urls,
+    path("sources/<slug:code>/webhook", WebhookView.as_view()),
     path("assignments", AssignmentViewSet.as_view({"get": "list", "post": "create"})),
     path(
         "assignments/<int:operator_id>/<int:source_id>",

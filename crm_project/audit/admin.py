@@ -151,6 +151,7 @@ def who(actor_type: str, actor_name: str) -> str:
         "user": actor_name,
         "api_key": _("API key %(name)s") % {"name": actor_name},
         "anonymous": _("without signing in"),
+        "channel": _("channel %(name)s") % {"name": actor_name},
         "command": _("command %(name)s") % {"name": actor_name},
         "system": _("by itself"),
     }
