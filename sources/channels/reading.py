@@ -35,9 +35,12 @@ def demand_secret(ours: str | None, theirs: str, *, name: str) -> None:
 
 def same(ours: str, theirs: str) -> bool:
     """In constant time; any characters will do."""
-    return hmac.compare_digest(
-        ours.encode("utf-8", "surrogatepass"), theirs.encode("utf-8", "surrogatepass")
-    )
+    return hmac.compare_digest(octets(ours), octets(theirs))
+
+
+def octets(text: str) -> bytes:
+    """Of any characters at all."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def json_object(body: bytes) -> dict[str, Any]:
