@@ -247,6 +247,10 @@ REQUESTS_PER_MINUTE_KEY = env.integer(
 REQUESTS_PER_MINUTE_ADDRESS = env.integer(
     "CRM_REQUESTS_PER_MINUTE_ADDRESS", default=600 if PRODUCTION else 0, least=0, most=1_000_000
 )
+# Forms of a widget, which anybody can send.
+FORMS_PER_MINUTE_ADDRESS = env.integer(
+    "CRM_FORMS_PER_MINUTE_ADDRESS", default=10 if PRODUCTION else 0, least=0, most=1_000_000
+)
 # Where they and failed sign-ins are counted: on a local disk, shared by all processes.
 COUNTERS_FILE = VAR_DIR / (env.text("CRM_COUNTERS_FILE") or "counters.sqlite3")
 
@@ -318,6 +322,7 @@ SPECTACULAR_SETTINGS = {
         "crm_project.api.schema.tell_of_request_ids",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "SourceKindEnum": "sources.models.Source.Kind",
         "ContactStatusEnum": "contacts.models.Contact.Status",
         "DeliveryStateEnum": "contacts.events.models.Delivery.State",
     },

@@ -68,7 +68,16 @@ def address_of(request: HttpRequest) -> str:
 
 def count_against_address(request: HttpRequest) -> None:
     """Count the request, whoever sent it, against the address. Raises TooManyRequests."""
-    name, limit = address_of(request), Limit(settings.REQUESTS_PER_MINUTE_ADDRESS, SECONDS)
+    _count(address_of(request), settings.REQUESTS_PER_MINUTE_ADDRESS)
+
+
+def count_form(request: HttpRequest) -> None:
+    """Count a form that anybody can send: people send few. Raises TooManyRequests."""
+    _count(f"form {client_address(request)}", settings.FORMS_PER_MINUTE_ADDRESS)
+
+
+def _count(name: str, events: int) -> None:
+    limit = Limit(events, SECONDS)
     standings = counters().count({name: limit}) if limit.events else None
     if standings and standings[name].wait:
         raise TooManyRequests(ceil(standings[name].wait))

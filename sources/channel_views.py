@@ -25,9 +25,11 @@ from crm_project.api.schema import ErrorsSerializer
 from crm_project.encryption import UnreadableError
 from crm_project.errors import TooManyRequests
 from crm_project.logs import note
-from crm_project.throttling import count_against_address
+from crm_project.throttling import count_against_address, count_form
 from sources.channels import protocol
 from sources.channels.registry import PROTOCOLS
+from sources.cross_origin import let_read
+from sources.form_errors import in_words
 from sources.models import Source
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class WebhookView(APIView):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     http_method_names = ["get", "post", "options"]
+    # The origin of the site whose page asks, where it may; empty: none, or it may not.
+    readable_by = ""
 
     @extend_schema(
         summary="Answer a channel's question whether the address is ours",
@@ -70,7 +74,9 @@ class WebhookView(APIView):
         """
         return self._answer(request, code)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(self, request: Request, code: str) -> HttpResponse:
+        """A browser asks whether a page of another site may send: the headers tell it."""
+        self._listen(request, code)
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -83,16 +89,31 @@ class WebhookView(APIView):
                 exc = too_many
         return super().handle_exception(exc)
 
-    def _answer(self, request: Request, code: str) -> HttpResponse:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        let_read(response, self.readable_by, method=request.method)
+        return response
+
+    def _listen(self, request: Request, code: str) -> tuple[Source, protocol.Protocol]:
+        """What the source speaks; whether a page may read the answer is known from here on."""
         source = Source.objects.select_related("channel").filter(code=code).first()
         spoken = PROTOCOLS.get(source.kind) if source else None
         if not (source and spoken):
             raise Http404
         note(source=source.code, kind=source.kind)
+        self.readable_by = spoken.readable_by(_request(request), _options(source))
+        return source, spoken
+
+    def _answer(self, request: Request, code: str) -> HttpResponse:
+        source, spoken = self._listen(request, code)
         if not spoken.secrets:
             count_against_address(request)
+            count_form(request)
         try:
             answer = spoken.answer(_request(request), _config(source, spoken, request.method))
+        except protocol.Invalid as invalid:
+            note(reason=str(invalid))
+            raise in_words(invalid.fields) from invalid
         except protocol.Refused as refused:
             raise EventRefused(refused) from refused
         return HttpResponse(self._take(source, answer), content_type=answer.content_type)
@@ -132,5 +153,9 @@ def _config(source: Source, spoken: protocol.Protocol, method: str | None) -> pr
         raise protocol.Refused(403, "the secrets cannot be read") from error
     if method == "POST" and not all(secrets.get(each.name) for each in spoken.secrets):
         raise protocol.Refused(403, "the channel is not set up")
-    options = channel.options if channel else {}
-    return protocol.Config(secrets, options, region=settings.PHONE_REGION)
+    return protocol.Config(secrets, _options(source), region=settings.PHONE_REGION)
+
+
+def _options(source: Source) -> dict[str, Any]:
+    channel = getattr(source, "channel", None)
+    return channel.options if channel else {}

@@ -78,6 +78,15 @@ class Refused(Exception):  # noqa: N818  # an outcome, not a fault of ours
         self.status, self.reason = status, reason
 
 
+class Invalid(Refused):
+    """Whoever filled in a form can mend it: `fields` has a code for the name of each wrong one."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        told = ", ".join(f"{name} ({code})" for name, code in fields.items())
+        super().__init__(400, f"filled in wrongly: {told}")
+        self.fields = fields
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """One that both sides know. `generated`: we make it and it is pasted there; else it is given
@@ -101,3 +110,5 @@ class Protocol:
     options: tuple[str, ...]
     answer: Callable[[Request, Config], Answer]
     sample: Callable[[Config], Request]
+    # The origin of a site whose page sends it and may read what is answered; empty: none may.
+    readable_by: Callable[[Request, Mapping[str, Any]], str] = lambda request, options: ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from sources.channels import email_form, telegram, vk, whatsapp
+from sources.channels import email_form, telegram, vk, whatsapp, widget
 from sources.channels.protocol import Protocol
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "telegram": telegram.PROTOCOL,
     "vk": vk.PROTOCOL,
     "whatsapp": whatsapp.PROTOCOL,
+    "widget": widget.PROTOCOL,
     "email_form": email_form.PROTOCOL,
 }
