@@ -35,9 +35,12 @@ def demand_secret(ours: str | None, theirs: str, *, name: str) -> None:
 
 def same(ours: str, theirs: str) -> bool:
     """In constant time; any characters will do."""
-    return hmac.compare_digest(
-        ours.encode("utf-8", "surrogatepass"), theirs.encode("utf-8", "surrogatepass")
-    )
+    return hmac.compare_digest(octets(ours), octets(theirs))
+
+
+def octets(text: str) -> bytes:
+    """Of any characters at all."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -95,5 +98,6 @@ def moment(value: object) -> datetime | None:
 
 def placeholder(kind: str, *details: object) -> str:
     """What stands for something that is no text, such as `[документ: смета.pdf]`."""
-    told = ", ".join(found for detail in details if (found := line(detail, LONGEST_NAME)))
+    texts = (str(each) if isinstance(each, int | float) else each for each in details)
+    told = ", ".join(found for each in texts if (found := line(each, LONGEST_NAME)))
     return f"[{kind}: {told}]" if told else f"[{kind}]"

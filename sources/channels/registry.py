@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
-from sources.channels import telegram
+from sources.channels import email_form, telegram, vk, whatsapp
 from sources.channels.protocol import Protocol
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "telegram": telegram.PROTOCOL,
+    "vk": vk.PROTOCOL,
+    "whatsapp": whatsapp.PROTOCOL,
+    "email_form": email_form.PROTOCOL,
 }
