@@ -16,7 +16,7 @@ from sources.tests.factories import AssignmentFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 
-SECRET = "s" * 40
+SECRET = "S3cret-of-the-bot-0123456789"
 URL = "/sources/tg/webhook"
 
 
