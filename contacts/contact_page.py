@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from contacts.admin_actions import ACTS, do_each, reassign_to
 from contacts.models import Contact
-from contacts.selectors import with_load
+from contacts.selectors import conversation, with_load
 from contacts.timeline import timeline
 from contacts.waiting import causes
 from contacts.wording import cause_in_words
@@ -24,6 +24,8 @@ from crm_project.careful_admin import is_id
 from operators.models import Operator
 
 MOST_AT_ONCE = 100
+# Of a longer conversation, the newest.
+MOST_MESSAGES = 200
 LABELS = {
     "take": gettext_lazy("Take into work"),
     "close": gettext_lazy("Close"),
@@ -65,6 +67,7 @@ def around(contact: Contact, *, may_act: bool, may_hand_over: bool, why: bool) -
         "acts": [(name, LABELS[name]) for name in possible],
         "may_hand_over": may_hand_over and contact.is_open,
         "cause": _cause(contact),
+        "conversation": conversation(contact, most=MOST_MESSAGES),
     }
 
 

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from contacts.models import OPEN, Contact, DecisionRecord
 from contacts.rights import NotYours, operator_of
+from contacts.selectors import further_messages
 from contacts.services import change_status, reassign_contact
 from contacts.staffing import change_operator
 from crm_project.actor import Actor
@@ -40,10 +41,13 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An open contact as its operator sees it; `earlier`: so many of the lead's are closed."""
+    """An open contact as its operator sees it; `earlier`: so many of the lead's are closed;
+    `further`: so many messages came after what made it.
+    """
 
     contact: Contact
     earlier: int
+    further: int
 
     @property
     def tel(self) -> str:
@@ -108,6 +112,7 @@ def _desk(operator: Operator) -> dict[str, Any]:
     # Of thousands, only those shown are joined with their leads.
     ids = list(mine.order_by(*order).values_list("pk", flat=True)[:MOST_CARDS])
     shown = mine.filter(pk__in=ids).select_related("lead", "source").order_by(*order)
+    shown = shown.annotate(further=further_messages())
     closed = Contact.objects.filter(
         operator=operator,
         status=Contact.Status.CLOSED,
@@ -116,7 +121,7 @@ def _desk(operator: Operator) -> dict[str, Any]:
     earlier = dict(closed.order_by().values_list("lead").annotate(count=Count("pk")))
     return counts | {
         "operator": operator,
-        "cards": [Card(contact, earlier.get(contact.lead_id, 0)) for contact in shown],
+        "cards": [Card(each, earlier.get(each.lead_id, 0), each.further) for each in shown],
         "more": max(0, counts["load"] - len(shown)),
     }
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop, ngettext
 
 from contacts.locks import lock_contacts_of, settled_soon
-from contacts.models import OPEN, Contact
+from contacts.models import OPEN, Contact, Message
 from contacts.services import change_status
 from contacts.text_index import wipe_soon
 from contacts.traces import blank_answers, blank_log, lock_unfinished_imports, refuse_rows
@@ -149,4 +149,5 @@ def _erase(held: Held, chosen: list[Lead], actor: Actor) -> Erasure:
     note_done_to_each(leads, ERASED, actor=actor)
     counted = contacts.count()
     contacts.exclude(message="").update(message="")
+    Message.objects.filter(contact__in=contacts).delete()
     return Erasure(len({_person(lead) for lead in leads}), counted)

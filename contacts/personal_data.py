@@ -9,7 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from contacts.erasing import outlooks
-from contacts.models import Contact, DecisionRecord
+from contacts.models import Contact, DecisionRecord, Message
 from crm_project.audit.models import Change
 from crm_project.audit.services import changes_of
 from leads.models import Lead
@@ -19,7 +19,8 @@ CONTACTS_AT_ONCE = 500
 
 def as_json(lead_id: int) -> Iterator[str]:
     """One object: the lead who stands for the person, what was merged into it, every change of
-    their profiles, and every contact with who answered it. There must be such a lead.
+    their profiles, and every contact with its further messages and who answered it. There must be
+    such a lead.
     """
     [known] = outlooks([lead_id])
     told = {
@@ -60,9 +61,13 @@ def _contacts(lead: Lead) -> Iterator[dict[str, Any]]:
     theirs = Contact.objects.filter(lead=lead).select_related("source", "operator").order_by("pk")
     page = list(theirs[:CONTACTS_AT_ONCE])
     while page:
-        answered, moved = _decisions(page), _moves(page)
+        said, answered, moved = _messages(page), _decisions(page), _moves(page)
         for each in page:
-            yield _contact(each) | {"decisions": answered[each.pk], "changes": moved[each.pk]}
+            yield _contact(each) | {
+                "messages": said[each.pk],
+                "decisions": answered[each.pk],
+                "changes": moved[each.pk],
+            }
         page = list(theirs.filter(pk__gt=page[-1].pk)[:CONTACTS_AT_ONCE])
 
 
@@ -73,6 +78,16 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "source_name": contact.source.name,
         "operator_name": contact.operator.name if contact.operator else None,
     }
+
+
+def _messages(contacts: Sequence[Contact]) -> defaultdict[int, list[dict[str, Any]]]:
+    """Of each contact what was written further."""
+    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    names = ["id", "text", "sent_at", "created_at"]
+    rows = Message.objects.filter(contact__in=contacts).order_by("sent_at", "pk")
+    for row in rows.values("contact_id", *names):
+        found[row.pop("contact_id")].append(row)
+    return found
 
 
 def _decisions(contacts: Sequence[Contact]) -> defaultdict[int, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from contacts.distribution import Candidate
-from contacts.models import WAITING, Contact, Load
+from contacts.models import WAITING, Contact, Load, Message
 from crm_project.statements import Query
 from leads.models import Lead
 from operators.models import Operator, begins_later, is_within
@@ -20,6 +20,22 @@ def open_contacts_of(operator: str) -> Coalesce:
     """The number of open contacts, over all sources, of the operator whom the expression names."""
     kept = Load.objects.filter(operator=OuterRef(operator))
     return Coalesce(Subquery(kept.values("open_contacts")), 0)
+
+
+def conversation(contact: Contact, *, most: int) -> list[Message]:
+    """What the lead wrote, oldest first: what made the contact, without an id, unless that was
+    empty, and then the newest of the further messages, at most so many.
+    """
+    sent_at = contact.created_at
+    first = Message(contact=contact, text=contact.message, sent_at=sent_at, created_at=sent_at)
+    further = contact.messages.order_by("-sent_at", "-pk")[:most]
+    return [*([first] if contact.message else []), *reversed(further)]
+
+
+def further_messages() -> Coalesce:
+    """How many there are of the contact in an outer query."""
+    theirs = Message.objects.filter(contact=OuterRef("pk")).order_by().values("contact")
+    return Coalesce(Subquery(theirs.annotate(count=Count("pk")).values("count")), 0)
 
 
 def with_load(operators: QuerySet[Operator]) -> QuerySet[Operator]:

@@ -27,7 +27,12 @@ from crm_project.audit.services import note_changed
 from crm_project.copying import new_like
 from crm_project.errors import Conflict, StaleError, invalid
 from leads.models import Lead
-from leads.services import LeadIsErased, Profile, find_or_create_leads
+from leads.services import (
+    LeadIsErased,
+    Profile,
+    find_or_create_leads,
+    is_known_otherwise,
+)
 
 Result = TypeVar("Result")
 LEAD = Contact._meta.get_field("lead")
@@ -99,7 +104,10 @@ def create_contact(
     """
     if not inquiry.source.is_active:
         raise SourceInactive
-    return create_directly(inquiry, **how) or create_contacts([inquiry], **how)[0]
+    made = None
+    if not is_known_otherwise(inquiry.external_id, inquiry.profile):
+        made = create_directly(inquiry, **how)
+    return made or create_contacts([inquiry], **how)[0]
 
 
 def create_contacts(

@@ -20,8 +20,10 @@ from contacts.bulk import (
 )
 from contacts.filters import ContactFilter
 from contacts.keyed import PARAMETERS, idempotent
+from contacts.message_serializers import CONVERSATION, MOST_MESSAGES, ConversationSerializer
 from contacts.models import Contact, DecisionRecord
 from contacts.rights import only_of, visible_contacts
+from contacts.selectors import conversation
 from contacts.serializers import (
     ContactSerializer,
     CreatedContactSerializer,
@@ -113,6 +115,21 @@ class ContactViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         records = DecisionRecord.objects.filter(contact=pk).order_by("pk")
         context = {"knows_operators": may_view(request, Operator)}
         return Response(HistorySerializer({"results": records}, context=context).data)
+
+    @extend_schema(
+        summary="Show what the lead wrote",
+        responses=ConversationSerializer,
+        examples=[CONVERSATION],
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def messages(self, request: Request, pk: int) -> Response:
+        """What made the contact and what was added to it, oldest first.
+
+        Of more than 1000 further messages, the newest 1000.
+        """
+        contact = visible_contacts(request.user).get(pk=pk)
+        shown = conversation(contact, most=MOST_MESSAGES)
+        return Response(ConversationSerializer({"results": shown}).data)
 
     @extend_schema(
         summary="Take, close or reopen a contact",

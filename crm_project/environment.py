@@ -61,6 +61,14 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be {' or '.join(values)}, not {value!r}.")
         return value
 
+    def some_of(self, name: str, values: Sequence[str]) -> list[str]:
+        """None, some or all of these, between commas."""
+        words = self.words(name)
+        for each in words:
+            if each not in values:
+                raise ImproperlyConfigured(f"{name} may have {' and '.join(values)}, not {each!r}.")
+        return words
+
     def words(self, name: str, default: str = "") -> list[str]:
         """Values between commas."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]

@@ -182,6 +182,8 @@ USE_TZ = True
 TIME_ZONE = env.time_zone("CRM_TIME_ZONE", default="Europe/Moscow")
 # Where a telephone number without a country code belongs.
 PHONE_REGION = env.phone_region("CRM_PHONE_REGION", default="RU")
+# By what else than its external id a lead is known: these, where exactly one lead has them.
+MATCH_LEADS = env.some_of("CRM_MATCH_LEADS", ["phone", "email"])
 
 # --- static files -------------------------------------------------------------------------------
 

@@ -7,10 +7,12 @@ writes for a lead holds its lock until that is done, so that it is not merged aw
 from collections.abc import Collection, KeysView, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm_project.actor import SYSTEM, Actor
@@ -20,6 +22,7 @@ from crm_project.errors import Conflict, StaleError
 from crm_project.statements import read, run
 from leads.copying import make_missing
 from leads.identity import erased_id, normalised_email, normalised_phone
+from leads.matching import make_aliases, may_be_known
 from leads.models import Lead
 from leads.selectors import survivors_of
 
@@ -69,10 +72,16 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     LeadIsErased for the id of one that was erased before.
     """
     pattern = Lead(created_at=now)
+    new = [_new_like(pattern, *each) for each in profiles.items()]
+    aliases = make_aliases(new) if settings.MATCH_LEADS else set()
     # In one order, so that two that make the same leads do not wait for each other.
-    made = make_missing([_new_like(pattern, *each) for each in sorted(profiles.items())])
+    made = make_missing(sorted(new, key=attrgetter("external_id")))
     known = {each: None for each in profiles if each not in made}
     leads = _lock_survivors(known.keys()) if known else {}
+    if any(leads[each].erased_at for each in aliases):
+        raise StaleError
+    if any(lead.erased_at for lead in leads.values()):
+        raise LeadIsErased
     lacking = {
         lead.pk: lead
         for external_id, lead in leads.items()
@@ -81,6 +90,13 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     if lacking:
         Lead.objects.bulk_update(map(_with_keys, lacking.values()), WRITTEN)
     return leads | made
+
+
+def is_known_otherwise(external_id: str, profile: Profile) -> bool:
+    """Is the id new, but perhaps that of somebody we know by what else leads are matched by?"""
+    return bool(settings.MATCH_LEADS) and may_be_known(
+        new_lead(external_id, profile, now=timezone.now())
+    )
 
 
 def new_lead(external_id: str, profile: Profile, *, now: datetime) -> Lead:
@@ -137,8 +153,6 @@ def _lock_survivors(external_ids: KeysView[str]) -> dict[str, Lead]:
         found |= {external_id: locked[survivor] for external_id, survivor in rows if survivor}
     if not found.keys() >= set(external_ids):
         raise StaleError
-    if any(found[external_id].erased_at for external_id in external_ids):
-        raise LeadIsErased
     return {external_id: found[external_id] for external_id in external_ids}
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from contacts.erasing import HasOpenContacts, erase_lead
 from contacts.invariants import check_all
 from contacts.merging import merge_leads
-from contacts.models import Contact, DecisionRecord, IdempotencyKey, ImportRun
+from contacts.models import Contact, DecisionRecord, IdempotencyKey, ImportRun, Message
 from contacts.services import change_status
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, owner, serve
@@ -27,7 +27,17 @@ from sources.tests.factories import SourceFactory
 pytestmark = pytest.mark.django_db
 
 # Everything that tells who she is, in whatever column it comes to lie.
-SECRETS = ["tg:77", "vk-anna", "Щукина", "Карпова", "000-01-02", "79000000102", "anna@", "дачный"]
+SECRETS = [
+    "tg:77",
+    "vk-anna",
+    "Щукина",
+    "Карпова",
+    "000-01-02",
+    "79000000102",
+    "anna@",
+    "дачный",
+    "забор",
+]
 ANNA = {
     "lead_external_id": "tg:77",
     "source_code": "bot",
@@ -110,6 +120,9 @@ def known_everywhere(api, admin, bot):
     merge_leads(survivor_id=lead.pk, merged_id=merged.pk)
     rows = [[each["lead_external_id"], "bot", each["message"]] for each in (ANNA, BORIS)]
     upload(admin, csv_file(["lead_external_id", "source_code", "message"], *rows))
+    for each in Contact.objects.all():
+        said = "Привет!" if each.lead.external_id == "tg:78" else "И забор"
+        Message.objects.create(contact=each, text=said, sent_at=each.created_at)
     close_all()
     return lead
 
@@ -140,6 +153,7 @@ def test_nobody_else_loses_anything(known_everywhere):
     erase("tg:77")
     assert boris.values().get() == before
     assert {each.message for each in boris.get().contacts.all()} == {"Привет"}
+    assert set(Message.objects.values_list("text", flat=True)) == {"Привет!"}
 
 
 def test_it_is_erased_by_the_id_of_one_that_was_merged_as_well(known_everywhere):

@@ -7,8 +7,16 @@ from crm_project.testing.service import Service
 
 pytestmark = pytest.mark.once
 
-SECRETS = ["tg:77-secret", "Щукина", "+79000000102", "anna@secret.example", "дачный участок"]
+SECRETS = [
+    "tg:77-secret",
+    "Щукина",
+    "+79000000102",
+    "anna@secret.example",
+    "дачный участок",
+    "забор",
+]
 WRITE = """
+from contacts.models import Message
 from contacts.services import Inquiry, change_status, create_contact
 from leads.models import Lead
 from leads.services import Profile, update_lead
@@ -21,6 +29,9 @@ for external_id in ["tg:77-secret", *(f"tg:{n}" for n in range(300))]:
     who = profile if external_id == "tg:77-secret" else Profile(f"Имя {external_id}")
     for text in texts if who is profile else ["Привет"]:
         contact, _ = create_contact(Inquiry(source, external_id, text, who))
+        if who is profile:
+            for said in ["забор", "забор " * 1000]:
+                Message.objects.create(contact=contact, text=said, sent_at=contact.created_at)
         change_status(contact.pk, status="closed")
 update_lead(Lead.objects.get(external_id="tg:77-secret"), name="Анна Щукина-Карпова")
 """

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from contacts import personal_data
 from contacts.merging import merge_leads
-from contacts.models import Contact
+from contacts.models import Contact, Message
 from contacts.services import Inquiry, change_status, create_contact
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import serve
@@ -59,8 +60,20 @@ def test_it_has_everything_whatever_id_it_is_asked_by(anna, external_id):
     assert second["changes"][0]["fields"] == {"status": ["new", "closed"]}
 
 
+def test_it_has_what_was_written_further(anna):
+    contact = anna.contacts.order_by("pk").first()
+    for minute, said in [(2, "третье"), (1, "второе")]:
+        sent_at = datetime(2026, 11, 27, 9, minute, tzinfo=UTC)
+        Message.objects.create(contact=contact, text=said, sent_at=sent_at)
+    first, second = export(id=anna.pk)["contacts"]
+    assert [each["text"] for each in first["messages"]] == ["второе", "третье"]
+    assert first["messages"][0]["sent_at"] == "2026-11-27T09:01:00Z"
+    assert second["messages"] == []
+
+
 def test_it_has_nothing_of_anybody_else(anna):
-    ContactFactory(message="чужое", lead__name="Борис")
+    other = ContactFactory(message="чужое", lead__name="Борис")
+    Message.objects.create(contact=other, text="чужое", sent_at=other.created_at)
     assert "чужое" not in json.dumps(export(id=anna.pk), ensure_ascii=False)
 
 
@@ -87,8 +100,8 @@ def test_only_a_page_of_contacts_is_in_memory(anna, monkeypatch):
         return len(capture_sql(lambda: list(personal_data.as_json(anna.pk))))
 
     few, more = queries(7), queries(20)
-    # Of each page the contacts, their decisions and who moved them.
-    assert more - few == 2 * 3
+    # Of each page the contacts, their messages, their decisions and who moved them.
+    assert more - few == 2 * 4
     ids = [each["id"] for each in export(id=anna.pk)["contacts"]]
     assert ids == sorted(set(ids))
     assert len(ids) == 29

@@ -98,5 +98,6 @@ def moment(value: object) -> datetime | None:
 
 def placeholder(kind: str, *details: object) -> str:
     """What stands for something that is no text, such as `[документ: смета.pdf]`."""
-    told = ", ".join(found for detail in details if (found := line(detail, LONGEST_NAME)))
+    texts = (str(each) if isinstance(each, int | float) else each for each in details)
+    told = ", ".join(found for each in texts if (found := line(each, LONGEST_NAME)))
     return f"[{kind}: {told}]" if told else f"[{kind}]"

@@ -138,17 +138,12 @@ def _said(message: Mapping[str, Any]) -> str:
     if venue := part(message, "venue"):
         return placeholder("место", venue.get("title"), venue.get("address"))
     if location := part(message, "location"):
-        return placeholder("местоположение", *_coordinates(location))
+        return placeholder("местоположение", *map(location.get, ("latitude", "longitude")))
     for kind, word in KINDS.items():
         if found := message.get(kind):
             detail = found if isinstance(found, dict) else {}
             return placeholder(word, detail.get("file_name") or detail.get("emoji"))
     return ""
-
-
-def _coordinates(location: Mapping[str, Any]) -> tuple[str, ...]:
-    found = [location.get("latitude"), location.get("longitude")]
-    return tuple(f"{degrees:.6f}" for degrees in found if isinstance(degrees, float))
 
 
 def _own_phone(message: Mapping[str, Any], user_id: int) -> str:
