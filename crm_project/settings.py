@@ -312,7 +312,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "crm_project.api.schema.tell_of_request_ids",
     ],
-    "ENUM_NAME_OVERRIDES": {"ContactStatusEnum": "contacts.models.Contact.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "SourceKindEnum": "sources.models.Source.Kind",
+        "ContactStatusEnum": "contacts.models.Contact.Status",
+    },
 }
 
 # --- admin --------------------------------------------------------------------------------------

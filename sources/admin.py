@@ -2,8 +2,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
@@ -16,17 +19,23 @@ from crm_project.api.access import actor_of
 from crm_project.audit.admin import AuditedAdmin
 from crm_project.careful_admin import CarefulAdmin
 from sources.assignment_admin import OperatorsInline, SavesAssignments
+from sources.channel_form import form_of
+from sources.channel_settings import channel_of
+from sources.channel_words import LABELS, SYMBOLS, in_words
 from sources.export_admin import SourceExport
 from sources.models import Assignment, Source
-from sources.services import TOLD_OF_NEW, delete_source
-from sources.source_page import around
+from sources.services import TOLD_OF_NEW, create_source, delete_source
+from sources.source_page import around, connecting
+
+FIELDS = ["name", "code", "kind", "description", "is_active", "auto_assign_waiting", "sticky"]
+FIELDS += ["reuse_open_contact", "strategy", "response_minutes", "response_handovers", "created_at"]
 
 
 @admin.register(Source)
 class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, ModelAdmin):
     told_of_new = TOLD_OF_NEW
-    list_display = ["name", "code", "is_active", "strategy_in_words", "served_by"]
-    list_filter = ["is_active"]
+    list_display = ["name", "code", "kind_in_words", "is_active", "strategy_in_words", "served_by"]
+    list_filter = ["is_active", "kind"]
     search_fields = ["name", "code"]
     # Said again, because counting drops that of the model.
     ordering = ["pk"]
@@ -36,6 +45,15 @@ class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, Mo
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         return super().get_queryset(request).annotate(operator_count=Count("assignments"))
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_in_words(self, source: Source) -> str:
+        return format_html(
+            '<span class="crm-kind"><span class="material-symbols-outlined" aria-hidden="true">{}'
+            "</span>{}</span>",
+            SYMBOLS[source.kind],
+            source.get_kind_display(),
+        )
 
     @admin.display(description=_("strategy"), ordering="strategy")
     def strategy_in_words(self, source: Source) -> str:
@@ -53,19 +71,72 @@ class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, Mo
                 widget=UnfoldAdminSelectWidget,
                 show_hidden_initial=True,
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "kind":
+            field.help_text = _(
+                "How leads arrive. Its settings appear once it is saved; another kind begins with"
+                " none of those of the former one."
+            )
+        return field
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         if source := context.get("original"):
-            context |= around(source, request)
+            context |= around(source, request) | connecting(source, request)
         return super().render_change_form(request, context, *args, **kw)
+
+    def response_add(self, request: HttpRequest, obj: Source, *args: Any) -> HttpResponse:
+        return self._shown_once(request, obj) or super().response_add(request, obj, *args)
+
+    def response_change(self, request: HttpRequest, obj: Source) -> HttpResponse:
+        return self._shown_once(request, obj) or super().response_change(request, obj)
+
+    def _shown_once(self, request: HttpRequest, source: Source) -> HttpResponse | None:
+        """The only page that ever shows secrets that were made: kept nowhere, not in a session."""
+        channel = channel_of(source)
+        if not channel or not channel.made or IS_POPUP_VAR in request.POST:
+            return None
+        context = self.admin_site.each_context(request) | connecting(source, request)
+        context |= {"title": _("New secrets"), "opts": self.opts, "original": source}
+        return TemplateResponse(request, "admin/sources/source/secrets.html", context)
+
+    def get_object(self, request: HttpRequest, *args: Any) -> Source | None:
+        source = super().get_object(request, *args)
+        if source:
+            # A form writes another kind into it, and fails, while the page still shows this one.
+            source.form_of_kind = form_of(source)
+        return source
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if obj:
+            kwargs["form"] = obj.form_of_kind
+        return super().get_form(request, obj, *args, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = [name for name in FIELDS if obj or name != "reuse_open_contact"]
+        shown = [(None, {"fields": own})]
+        if obj and obj.form_of_kind.of_channel and self.has_change_permission(request, obj):
+            names = list(obj.form_of_kind.of_channel)
+            shown.append((_("Settings of the channel"), {"fields": names}))
+        return shown
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if not change:
+            made = create_source(**form.cleaned_data, actor=actor_of(request))
+            vars(obj).update(vars(made))
 
     def save_changes(self, request: HttpRequest, form: Any) -> None:
         change_source(
             form.instance, form.changes(), expected=form.expected(), actor=actor_of(request)
         )
 
+    def _field(self, name: str, attribute: str) -> Any:
+        if name in LABELS:
+            return LABELS[name] if attribute == "verbose_name" else None
+        return super()._field(name, attribute)
+
     def value_in_words(self, name: str, value: Any) -> str:
+        if name in LABELS:
+            return in_words(name, value)
         if name == "strategy" and value:
             return strategy_name(value)
         return super().value_in_words(name, value)

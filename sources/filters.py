@@ -7,6 +7,7 @@ from sources.models import Assignment, Source
 
 class SourceFilter(django_filters.FilterSet):
     is_active = BooleanFilter()
+    kind = django_filters.ChoiceFilter(choices=Source.Kind.choices)
     search = django_filters.CharFilter(
         method="filter_search", help_text="A part of the name or the code, in any case."
     )

@@ -1,6 +1,7 @@
 """Channels by which leads arrive, and who serves them at what weight."""
 
 import json
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -143,6 +144,11 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return str(self.source_id)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Secrets that this transaction made, in clear, to be shown this once; kept nowhere.
+        self.made: dict[str, str] = {}
 
     @property
     def secrets(self) -> dict[str, str]:

@@ -13,8 +13,9 @@ from contacts.distribution import STRATEGIES, Decision
 from contacts.history import candidates_as_json, skipped_as_json
 from contacts.preview import serving
 from contacts.serializers import CandidateSerializer, SkippedSerializer
-from crm_project.api.fields import IntegerField, ModelSerializer, OptionalTextField
+from crm_project.api.fields import BooleanField, IntegerField, ModelSerializer, OptionalTextField
 from crm_project.api.filters import LARGEST_ID
+from sources.channel_serializers import ChannelSerializer, without_shown
 from sources.models import (
     LEAST_WEIGHT,
     LONGEST_RESPONSE,
@@ -35,6 +36,21 @@ class SourceSerializer(ModelSerializer):
         error_messages={
             "invalid_choice": format_lazy(_("Give one of: {names}."), names=", ".join(STRATEGIES))
         },
+    )
+    kind = serializers.ChoiceField(
+        choices=Source.Kind.choices,
+        required=False,
+        error_messages={
+            "invalid_choice": format_lazy(
+                _("Give one of: {names}."), names=", ".join(Source.Kind.values)
+            )
+        },
+        help_text="What the source's webhook speaks; another kind begins with nothing set.",
+    )
+    reuse_open_contact = BooleanField(
+        required=False,
+        help_text="A further message of a lead is added to the contact that is open. Where it is"
+        " not given, the kind tells: true for messengers.",
     )
     response_minutes = IntegerField(
         min_value=1,
@@ -63,6 +79,8 @@ class SourceSerializer(ModelSerializer):
             "strategy",
             "response_minutes",
             "response_handovers",
+            "kind",
+            "reuse_open_contact",
             "created_at",
         ]
         extra_kwargs = {"code": {"trim_whitespace": False}}
@@ -83,14 +101,35 @@ class ServingOperatorSerializer(serializers.Serializer):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("A new source", {"name": "Телеграм", "code": "tg_main"}, request_only=True)
+        OpenApiExample("A new source", {"name": "Сайт", "code": "site"}, request_only=True),
+        OpenApiExample(
+            "A bot of Telegram",
+            {
+                "name": "Телеграм",
+                "code": "tg_main",
+                "kind": "telegram",
+                "channel": {"options": {"reply_text": "Спасибо! Скоро ответим."}},
+            },
+            request_only=True,
+        ),
+        OpenApiExample(
+            "A new secret, and another text",
+            {"channel": {"secrets": {"secret_token": None}, "options": {"reply_text": None}}},
+            request_only=True,
+        ),
     ]
 )
 class SourceDetailSerializer(SourceSerializer):
+    channel = ChannelSerializer(required=False, allow_null=True)
     operators = serializers.SerializerMethodField()
 
     class Meta(SourceSerializer.Meta):
-        fields = [*SourceSerializer.Meta.fields, "operators"]
+        fields = [*SourceSerializer.Meta.fields, "channel", "operators"]
+
+    def validate_channel(self, given: dict[str, Any] | None) -> dict[str, Any] | None:
+        if given and self.instance and "secrets" in given:
+            return given | {"secrets": without_shown(self.instance, given["secrets"])}
+        return given
 
     @extend_schema_field(ServingOperatorSerializer(many=True))
     def get_operators(self, source: Source) -> list[dict[str, Any]]:

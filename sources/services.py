@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm_project.actor import SYSTEM, Actor
-from crm_project.audit.services import note_changed, note_created, note_deleted, note_values
+from crm_project.audit.services import note_created, note_deleted, note_values
 from crm_project.errors import Conflict, invalid
 from operators.models import Operator
+from sources.channel_settings import Given, configure
 from sources.models import Assignment, Source
 
 TOLD_OF_NEW = ["name", "code", "is_active", "auto_assign_waiting", "sticky", "strategy"]
-TOLD_OF_NEW += ["response_minutes", "response_handovers"]
+TOLD_OF_NEW += ["response_minutes", "response_handovers", "kind", "reuse_open_contact"]
 
 
 class SourceInUse(Conflict):
@@ -27,14 +28,23 @@ class SourceInUse(Conflict):
 
 
 @transaction.atomic
-def create_source(*, actor: Actor = SYSTEM, **fields: Any) -> Source:
-    """Make a source; a field that is not given has its default.
+def create_source(*, actor: Actor = SYSTEM, channel: Given | None = None, **fields: Any) -> Source:
+    """Make a source, and the secrets of its kind; a field that is not given has its default.
 
-    Raises a ValidationError where somebody has just taken the code.
+    Raises a ValidationError where somebody has just taken the code, or where what is given for
+    the channel is wrong.
     """
+    fields.setdefault("reuse_open_contact", reuses_by_default(fields.get("kind")))
     source = _save(Source(**fields), None)
-    note_created(source, TOLD_OF_NEW, actor=actor)
+    of_channel = configure(source, channel or {}, anew=False)
+    after = {name: new for name, (_old, new) in of_channel.items()}
+    note_created(source, TOLD_OF_NEW, actor=actor, more=after)
     return source
+
+
+def reuses_by_default(kind: str | None) -> bool:
+    """Is a further message part of the same matter, where nobody says?"""
+    return kind in Source.MESSENGERS
 
 
 @transaction.atomic
@@ -43,21 +53,31 @@ def update_source(
     *,
     actor: Actor = SYSTEM,
     expected: Mapping[str, Any] | None = None,
+    channel: Given | None = None,
     **changes: Any,
 ) -> Source:
-    """Change the given fields and no other.
+    """Change the given fields and no other. Another kind begins with nothing set for its channel.
 
     `expected` are values that the change rests on; raises Conflict where one is another now,
-    and a ValidationError where somebody has just taken the code.
+    and a ValidationError where somebody has just taken the code, or where what is given for the
+    channel is wrong.
     """
-    stored = Source.objects.select_for_update(no_key=True).filter(pk=source.pk)
-    before = stored.values(*changes).first() if changes else None
-    if any((before or {}).get(name) != value for name, value in (expected or {}).items()):
+    stored = Source.objects.select_for_update(no_key=True).filter(pk=source.pk).values().first()
+    before: Mapping[str, Any] = stored or {}
+    if any(before.get(name) != value for name, value in (expected or {}).items()):
         raise Conflict
+    # Whatever it was when it was read.
+    source.kind = before.get("kind", source.kind)
+    is_other = changes.get("kind", source.kind) != source.kind
+    if is_other:
+        changes.setdefault("reuse_open_contact", reuses_by_default(changes["kind"]))
     for name, value in changes.items():
         setattr(source, name, value)
     _save(source, list(changes))
-    note_changed(source, before or {}, actor=actor)
+    values = {name: (before.get(name), value) for name, value in changes.items()}
+    if is_other or channel is not None:
+        values |= configure(source, channel or {}, anew=is_other)
+    note_values(source, values, actor=actor)
     return source
 
 

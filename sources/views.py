@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -46,6 +47,10 @@ class SourceViewSet(
     http_method_names = ["get", "head", "post", "patch", "delete"]
     queryset = Source.objects.all()
     filterset_class = SourceFilter
+
+    def get_queryset(self) -> QuerySet[Source]:
+        sources = super().get_queryset()
+        return sources if self.action == "list" else sources.select_related("channel")
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return SourceSerializer if self.action == "list" else SourceDetailSerializer

@@ -14,6 +14,7 @@ from contacts.selectors import with_load
 from contacts.waiting import causes
 from contacts.wording import cause_in_words
 from operators.models import Operator
+from sources.channel_words import missing_in_words
 from sources.models import Assignment, Source
 from stats.charts import Bar, Level, columns, fullness, level, scale
 from stats.draws import MOST_DRAWS, Judged, recently_judged
@@ -66,7 +67,7 @@ class Chart:
 def live(now: datetime) -> dict[str, Any]:
     """Everything that changes by the second."""
     operators = list(with_load(Operator.objects.order_by("pk")))
-    sources = list(Source.objects.order_by("pk"))
+    sources = list(Source.objects.select_related("channel").order_by("pk"))
     pairs = list(Assignment.objects.order_by().values_list("source", "operator"))
     statuses = Contact.objects.filter(OPEN).order_by().values_list("status")
     days = last_days(now, DAYS)
@@ -77,7 +78,12 @@ def live(now: datetime) -> dict[str, Any]:
         for each in operators
     ]
     channels = [
-        Channel(each.pk, each.name, each.is_active or each.pk in waiting["by_source"])
+        Channel(
+            each.pk,
+            each.name,
+            each.is_active or each.pk in waiting["by_source"],
+            missing_in_words(each),
+        )
         for each in sources
     ]
     return {

@@ -14,6 +14,7 @@ class Code(StrEnum):
 
     SOURCE_WITHOUT_OPERATORS = "source_without_operators"
     SOURCE_ALL_INACTIVE = "source_all_inactive"
+    CHANNEL_NOT_READY = "channel_not_ready"
     OPERATOR_OVER_LIMIT = "operator_over_limit"
     INACTIVE_WITH_CONTACTS = "inactive_with_contacts"
     OPERATOR_WITHOUT_SOURCES = "operator_without_sources"
@@ -32,11 +33,14 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A source. `is_served`: it takes new contacts, or has some that wait."""
+    """A source. `is_served`: it takes new contacts, or has some that wait; `missing`: what its
+    channel lacks, in words.
+    """
 
     pk: int
     name: str
     is_served: bool
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,10 @@ def setup_problems(
         serving[source_id].add(operator_id)
     busy = set().union(*serving.values())
     active = {each.pk for each in operators if each.is_active}
-    found = [_of_source(each, serving[each.pk], active) for each in sources if each.is_served]
+    found: list[Problem | None] = [
+        _of_source(each, serving[each.pk], active) for each in sources if each.is_served
+    ]
+    found += [_of_channel(each) for each in sources if each.is_served and each.missing]
     found += [_of_operator(each, has_source=each.pk in busy) for each in operators]
     order = list(Code)
     return sorted((each for each in found if each), key=lambda each: order.index(each.code))
@@ -76,6 +83,17 @@ def _of_source(source: Channel, serving: set[int], active: set[int]) -> Problem 
     else:
         return None
     return Problem(code, text % {"name": source.name}, remedy, page, source.pk)
+
+
+def _of_channel(source: Channel) -> Problem:
+    text = _("The source “%(name)s” gets nothing from its channel. %(missing)s")
+    return Problem(
+        Code.CHANNEL_NOT_READY,
+        text % {"name": source.name, "missing": source.missing},
+        _("Set up the channel"),
+        "admin:sources_source_change",
+        source.pk,
+    )
 
 
 def _of_operator(operator: Staff, *, has_source: bool) -> Problem | None:

@@ -22,7 +22,10 @@ def test_a_source_is_made(api):
         "strategy": "weighted_random",
         "response_minutes": None,
         "response_handovers": 2,
+        "kind": "api",
+        "reuse_open_contact": False,
         "created_at": "",
+        "channel": None,
         "operators": [],
     }
 

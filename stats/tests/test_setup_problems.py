@@ -19,6 +19,7 @@ BOT = Channel(1, "Bot", True)
         ([ANNA, IDLE], [BOT], [(1, 1), (1, 2)], []),
         ([], [BOT], [], [(Code.SOURCE_WITHOUT_OPERATORS, 1)]),
         ([], [Channel(1, "Bot", False)], [], []),
+        ([ANNA], [Channel(1, "Bot", True, "No")], [(1, 1)], [(Code.CHANNEL_NOT_READY, 1)]),
         ([IDLE], [BOT], [(1, 2)], [(Code.SOURCE_ALL_INACTIVE, 1)]),
         ([ANNA], [], [], [(Code.OPERATOR_WITHOUT_SOURCES, 1)]),
         ([IDLE], [], [], []),
