@@ -38,7 +38,7 @@ class Subscription(models.Model):
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook", _("webhook")
-        # Notices to the operator whom an event concerns: one row of each, made by a migration.
+        # Notices to the operator whom an event concerns.
         TELEGRAM = "telegram", _("Telegram")
         EMAIL = "email", _("e-mail")
 
@@ -46,9 +46,7 @@ class Subscription(models.Model):
         GONE = "gone", _("The receiver said that it is there no more (410).")
 
     name = models.CharField(_("title"), max_length=100)
-    kind = models.CharField(
-        _("kind"), max_length=20, choices=Kind, default=Kind.WEBHOOK, editable=False
-    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.WEBHOOK)
     url = models.CharField(_("address"), max_length=1000, blank=True)
     # Encrypted by `crm_project.encryption`.
     secret = models.TextField(_("secret"), blank=True, editable=False)

@@ -1,23 +1,18 @@
-"""Two ways to tell operators of their contacts, switched off, which team leads may switch on."""
+"""Ways to tell operators of their contacts, which team leads may set up."""
 
 from django.db import migrations, models
 
 TEAM_LEAD = "Руководитель"
-WAYS = {"telegram": "Telegram", "email": "E-mail"}
 
 
-def make(apps, schema_editor):
-    for kind, name in WAYS.items():
-        told = {"name": name, "events": ["contact.assigned", "contact.reassigned"]}
-        apps.get_model("events", "Subscription").objects.get_or_create(
-            kind=kind, defaults=told | {"is_active": False}
-        )
+def allow(apps, schema_editor):
     group, _created = apps.get_model("auth", "Group").objects.get_or_create(name=TEAM_LEAD)
     group.permissions.add(*permissions(apps))
 
 
-def unmake(apps, schema_editor):
-    apps.get_model("events", "Subscription").objects.filter(kind__in=WAYS).delete()
+def forbid(apps, schema_editor):
+    for group in apps.get_model("auth", "Group").objects.filter(name=TEAM_LEAD):
+        group.permissions.remove(*permissions(apps))
 
 
 def permissions(apps):
@@ -25,7 +20,7 @@ def permissions(apps):
     content_type, _created = apps.get_model("contenttypes", "ContentType").objects.get_or_create(
         app_label="events", model="operatornotice"
     )
-    for action in ("view", "change"):
+    for action in ("view", "add", "change", "delete"):
         found, _created = apps.get_model("auth", "Permission").objects.get_or_create(
             content_type=content_type,
             codename=f"{action}_operatornotice",
@@ -62,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='subscription',
             name='kind',
-            field=models.CharField(choices=[('webhook', 'webhook'), ('telegram', 'Telegram'), ('email', 'e-mail')], default='webhook', editable=False, max_length=20, verbose_name='kind'),
+            field=models.CharField(choices=[('webhook', 'webhook'), ('telegram', 'Telegram'), ('email', 'e-mail')], default='webhook', max_length=20, verbose_name='kind'),
         ),
-        migrations.RunPython(make, unmake),
+        migrations.RunPython(allow, forbid),
     ]

@@ -1,16 +1,14 @@
 """Operators are told of their contacts by Telegram and by e-mail."""
 
-import importlib
 import json
 from ipaddress import ip_network
 
 import pytest
-from django.apps import apps
 from django.core import mail
 from django.core.management import call_command
 
 from contacts.events.models import Delivery, Subscription
-from contacts.events.notice_settings import change_notice
+from contacts.events.notice_settings import change_notice, create_notice
 from contacts.events.tests.receiver import receiving
 from contacts.models import Contact
 from contacts.services import Inquiry, change_status, create_contact, reassign_contact
@@ -24,8 +22,8 @@ from operators.tests.people import make_lead, make_operator
 from sources.tests.factories import SourceFactory
 
 pytestmark = pytest.mark.django_db
-migration = importlib.import_module("contacts.events.migrations.0004_notices")
 TOKEN = "123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+OTHER = TOKEN.replace("123456", "654321")
 LIST = "/admin/events/operatornotice/"
 MAIL = "django.core.mail.backends.locmem.EmailBackend"
 
@@ -41,20 +39,22 @@ def bot(settings):
     settings.WEBHOOK_ALLOWED_NETWORKS = [ip_network("127.0.0.0/8")]
     with receiving() as receiver:
         settings.TELEGRAM_API_URL = f"http://127.0.0.1:{receiver.server_port}"
-        change_notice(by("telegram"), {"is_active": True}, token=TOKEN)
+        make("telegram", token=TOKEN)
         yield receiver
 
 
 @pytest.fixture
 def by_email(settings):
     settings.EMAIL_BACKEND = MAIL
-    change_notice(by("email"), {"is_active": True})
+    make("email")
 
 
 def by(kind):
-    # A test with threads empties all tables, so those that migrations filled too.
-    migration.make(apps, None)
     return Subscription.objects.get(kind=kind)
+
+
+def make(kind, **how):
+    create_notice(Subscription(kind=kind), **how)
 
 
 def told(operator, **where):
@@ -170,45 +170,74 @@ class TestTheBackOffice:
         return client
 
     def test_a_token_is_kept_encrypted_and_never_shown(self, office):
-        page = f"{LIST}{by('telegram').pk}/change/"
-        saved = office.post(page, {"is_active": "on", "initial-is_active": "", "token": TOKEN})
-        assert saved.status_code == 302
+        made = office.post(f"{LIST}add/", {"kind": "telegram", "is_active": "on", "token": TOKEN})
+        assert made.status_code == 302
         notice = by("telegram")
         assert notice.is_active
         assert decrypt(notice.secret) == TOKEN
+        page = f"{LIST}{notice.pk}/change/"
         for path in (LIST, page, f"{LIST}{notice.pk}/history/", "/admin/audit/change/"):
             shown = office.get(path)
             assert shown.status_code == 200
             assert TOKEN not in shown.content.decode()
         assert f"••••{TOKEN[-4:]}" in office.get(page).content.decode()
 
+    def test_another_token_takes_its_place_and_none_leaves_it(self, office):
+        make("telegram", token=TOKEN)
+        page = f"{LIST}{by('telegram').pk}/change/"
+        shown = {"initial-is_active": "True", "initial-source": ""}
+        assert office.post(page, {"is_active": "on", **shown}).status_code == 302
+        assert decrypt(by("telegram").secret) == TOKEN
+        assert office.post(page, {"is_active": "on", "token": OTHER, **shown}).status_code == 302
+        assert decrypt(by("telegram").secret) == OTHER
+
     @pytest.mark.parametrize(
-        ("kind", "given", "said"),
+        ("given", "said"),
         [
-            ("telegram", {}, "@BotFather"),
-            ("telegram", {"token": "12345"}, "не похоже на токен"),
-            ("email", {}, "CRM_EMAIL_URL"),
+            ({"kind": "telegram"}, "@BotFather"),
+            ({"kind": "telegram", "token": "12345"}, "не похоже на токен"),
+            ({"kind": "email"}, "CRM_EMAIL_URL"),
         ],
     )
-    def test_it_is_not_switched_on_before_it_is_set_up(self, office, settings, kind, given, said):
+    def test_it_is_not_switched_on_before_it_is_set_up(self, office, settings, given, said):
         settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-        page = f"{LIST}{by(kind).pk}/change/"
-        answer = office.post(page, {"is_active": "on", "initial-is_active": "", **given})
+        answer = office.post(f"{LIST}add/", {"is_active": "on", **given})
         assert answer.status_code == 200
-        assert said in answer.content.decode()
-        assert not by(kind).is_active
+        told = str(answer.context["errors"])
+        assert said in told
+        assert not Subscription.objects.exists()
+
+    def test_it_can_be_taken_away(self, office):
+        make("telegram", token=TOKEN)
+        page = f"{LIST}{by('telegram').pk}/delete/"
+        assert office.post(page, {"post": "yes"}).status_code == 302
+        assert not Subscription.objects.exists()
 
     def test_who_answers_contacts_does_not_set_it_up(self, client):
         client.force_login(make_operator().user)
         assert client.get(LIST).status_code == 403
 
-    def test_a_webhook_is_none_of_them(self, office):
+    def test_it_is_no_webhook(self, office, api):
+        make("telegram", token=TOKEN)
         page = office.get("/admin/events/subscription/")
         assert page.context["cl"].result_count == 0
+        assert api.get("/webhooks").json()["count"] == 0
 
 
 def test_a_change_of_somebody_else_is_not_undone():
+    make("telegram", token=TOKEN)
     notice = by("telegram")
     with pytest.raises(Conflict):
-        change_notice(notice, {"is_active": False}, expected={"is_active": True})
-    assert not changes_of(notice).exists()
+        change_notice(notice, {"is_active": True}, expected={"is_active": False})
+    assert changes_of(notice).count() == 1
+
+
+def test_of_one_source_alone(source, bot):
+    told(serve(source), telegram_chat_id=1)
+    other = SourceFactory()
+    told(serve(other), telegram_chat_id=2)
+    change_notice(by("telegram"), {"source": source})
+    arrive(source, "a")
+    arrive(other, "b")
+    deliver()
+    assert [message["chat_id"] for _path, message in sent(bot)] == [1]
