@@ -62,4 +62,15 @@ case "$(setting CRM_PRODUCTION false)" in
     echo "Слушает $HOST:$PORT; снаружи — через ваш прокси / Listening on $HOST:$PORT; from outside, through your proxy" >&2
     ;;
 esac
-exec "$VENV/bin/gunicorn" crm_project.wsgi
+
+"$VENV/bin/gunicorn" crm_project.wsgi &
+serving=$!
+"$VENV/bin/python" manage.py deliver_events >/dev/null &
+sending=$!
+# A signal may reach this shell alone; it ends after both.
+trap 'kill "$serving" "$sending" 2>/dev/null || true' INT TERM
+while kill -0 "$serving" 2>/dev/null; do wait "$serving" || true; done
+wait "$serving" && code=0 || code=$?
+kill "$sending" 2>/dev/null || true
+wait "$sending" || true
+exit "$code"

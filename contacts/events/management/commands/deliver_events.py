@@ -27,6 +27,9 @@ class Command(BaseCommand):
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stopped.set())
+        if not once:
+            self.stdout.write("Sending events.")
+            self.stdout.flush()
         courier = Courier(stopped=stopped, once=once)
         courier.run()
         if once:
