@@ -62,15 +62,6 @@ case "$(setting CRM_PRODUCTION false)" in
     echo "Слушает $HOST:$PORT; снаружи — через ваш прокси / Listening on $HOST:$PORT; from outside, through your proxy" >&2
     ;;
 esac
-
-"$VENV/bin/gunicorn" crm_project.wsgi &
-serving=$!
-"$VENV/bin/python" manage.py deliver_events >/dev/null &
-sending=$!
-# A signal may reach this shell alone; it ends after both.
-trap 'kill "$serving" "$sending" 2>/dev/null || true' INT TERM
-while kill -0 "$serving" 2>/dev/null; do wait "$serving" || true; done
-wait "$serving" && code=0 || code=$?
-kill "$sending" 2>/dev/null || true
-wait "$sending" || true
-exit "$code"
+# Becomes a child of the service, by the next line, and ends with it.
+"$VENV/bin/python" manage.py deliver_events --with-parent >/dev/null &
+exec "$VENV/bin/gunicorn" crm_project.wsgi

@@ -268,7 +268,8 @@ def test_it_serves_says_where_and_stops_on_ctrl_c(tmp_path, free_port):
             assert sum("deliver_events" in each.cmdline() for each in beside) == 1
             server.send_signal(signal.SIGINT)
             assert server.wait(20) == 0
-            assert not any(each.is_running() for each in beside)
+            _gone, left = psutil.wait_procs(beside, timeout=20)
+            assert left == []
             assert "Traceback" not in server.stderr.read()
         finally:
             server.kill()
