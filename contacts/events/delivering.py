@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import Error, close_old_connections, connection
+from django.db import Error, connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -102,7 +102,6 @@ class Courier:
         if self.stopped.is_set() or (self._under_way and time.monotonic() < self._look_at):
             return False
         self._look_at = time.monotonic() + LOOK_SECONDS
-        close_old_connections()
         found = False
         for turn in _turns(AT_ONCE - len(self._under_way)):
             found = True

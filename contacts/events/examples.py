@@ -2,6 +2,7 @@
 
 from drf_spectacular.utils import OpenApiExample
 
+_TEXT = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _WEBHOOK = {
     "name": "Склад",
     "url": "https://example.com/hooks/crm",
@@ -15,7 +16,7 @@ CREATED_WEBHOOK = OpenApiExample(
         "id": 1,
         **_WEBHOOK,
         "is_active": True,
-        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "secret": _TEXT,
         "pending": 0,
         "dead": 0,
         "failures": 0,
@@ -27,9 +28,7 @@ CREATED_WEBHOOK = OpenApiExample(
     response_only=True,
     status_codes=["201"],
 )
-SECRET = OpenApiExample(
-    "A new one", {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, response_only=True
-)
+SECRET = OpenApiExample("A new one", {"secret": _TEXT}, response_only=True)
 DELIVERY = OpenApiExample(
     "To be sent again",
     {
