@@ -47,7 +47,7 @@ class EventRefused(APIException):
 class WebhookView(APIView):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
-    http_method_names = ["get", "post", "options"]
+    http_method_names = ["get", "head", "post", "options"]
 
     @extend_schema(
         summary="Answer a channel's question whether the address is ours",

@@ -150,7 +150,7 @@ def test_a_source_that_is_off_takes_no_new_contact(send, source):
 def test_other_methods_are_a_405_and_options_are_told(client):
     assert code_of(client.put(URL)) == (405, "method_not_allowed")
     answer = client.options(URL)
-    assert (answer.status_code, answer["Allow"]) == (204, "GET, POST, OPTIONS")
+    assert (answer.status_code, answer["Allow"]) == (204, "GET, POST, HEAD, OPTIONS")
 
 
 def test_a_busy_database_makes_the_channel_send_again(send, monkeypatch):
