@@ -38,7 +38,7 @@ def complaint(url, **named):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("kind", [*SECRETS, "widget"])
 def test_it_says_who_got_the_contact_and_closes_it_again(kind, live_server):
     assignment = AssignmentFactory(source=make_source(kind), operator__name="Анна")
     said = check(live_server.url)
