@@ -221,7 +221,10 @@ def test_a_form_whose_answer_is_lost_is_sent_again_and_makes_one_contact(guest, 
     assert Contact.objects.count() == 1
 
 
-def test_what_was_changed_since_an_answer_was_lost_is_no_repetition(guest, shop, troubles):
+@pytest.mark.parametrize("then", ["Есть чайник?", "Есть чайник? И чашки?"])
+def test_pressed_again_the_same_is_a_repetition_and_what_was_changed_is_not(
+    guest, shop, troubles, then
+):
     def lose(route):
         if route.request.method == "POST":
             route.fetch()
@@ -233,12 +236,12 @@ def test_what_was_changed_since_an_answer_was_lost_is_no_repetition(guest, shop,
     fill(form, phone=PHONE, message="Есть чайник?")
     press_and_wait_in_vain(guest, form)
     guest.unroute("**/webhook")
-    fill(form, message="Есть чайник? И чашки?")
+    fill(form, message=then)
     form.get_by_role("button", name="Отправить").click()
     expect(form.get_by_role("status")).to_contain_text("Спасибо!")
     assert only(troubles, "net::ERR_FAILED")
     told = Contact.objects.order_by("pk").values_list("message", flat=True)
-    assert list(told) == ["Есть чайник?", "Есть чайник? И чашки?"]
+    assert list(told) == list(dict.fromkeys(["Есть чайник?", then]))
 
 
 def press_and_wait_in_vain(page, form):
