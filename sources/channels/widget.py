@@ -44,7 +44,12 @@ def readable_by(request: Request, options: Mapping[str, Any]) -> str:
         # Which browsers leave out on the way to a host without TLS.
         or origin in (f"http://{told('host')}", f"https://{told('host')}")
     )
-    return origin if own or origin in options.get("allowed_origins", ()) else ""
+    return origin if own or origin in _allowed(options) else ""
+
+
+def _allowed(options: Mapping[str, Any]) -> list[str]:
+    found = options.get("allowed_origins")
+    return found if isinstance(found, list) else []
 
 
 def answer(request: Request, config: Config) -> Answer:
@@ -98,7 +103,7 @@ def _event_id(given: Mapping[str, Any]) -> str:
 
 def sample(config: Config) -> Request:
     """As the script sends it from an allowed page, or from one of our own where none is set."""
-    allowed = config.options.get("allowed_origins")
+    allowed = _allowed(config.options)
     body = {
         "event_id": str(uuid.uuid4()),
         "seconds": 5,

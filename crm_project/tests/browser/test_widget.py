@@ -221,16 +221,43 @@ def test_a_form_whose_answer_is_lost_is_sent_again_and_makes_one_contact(guest, 
     assert Contact.objects.count() == 1
 
 
+@pytest.mark.parametrize("then", ["Есть чайник?", "Есть чайник? И чашки?"])
+def test_pressed_again_the_same_is_a_repetition_and_what_was_changed_is_not(
+    guest, shop, troubles, then
+):
+    def lose(route):
+        if route.request.method == "POST":
+            route.fetch()
+        return route.abort()
+
+    guest.clock.install()
+    guest.route("**/webhook", lose)
+    form = opened(guest, shop.show())
+    fill(form, phone=PHONE, message="Есть чайник?")
+    press_and_wait_in_vain(guest, form)
+    guest.unroute("**/webhook")
+    fill(form, message=then)
+    form.get_by_role("button", name="Отправить").click()
+    expect(form.get_by_role("status")).to_contain_text("Спасибо!")
+    assert only(troubles, "net::ERR_FAILED")
+    told = Contact.objects.order_by("pk").values_list("message", flat=True)
+    assert list(told) == list(dict.fromkeys(["Есть чайник?", then]))
+
+
+def press_and_wait_in_vain(page, form):
+    form.get_by_role("button", name="Отправить").click()
+    for seconds in (2, 2, 5, 15):
+        page.clock.run_for(seconds * 1000)
+        page.wait_for_timeout(300)
+    expect(form.get_by_role("status")).to_contain_text("Отправить не получилось.")
+
+
 def test_without_a_connection_the_text_stays_and_can_be_sent_later(guest, shop, troubles):
     guest.clock.install()
     guest.route("**/webhook", lambda route: route.abort())
     form = opened(guest, shop.show())
     fill(form, phone=PHONE, message="Есть чайник?")
-    form.get_by_role("button", name="Отправить").click()
-    for seconds in (2, 2, 5, 15):
-        guest.clock.run_for(seconds * 1000)
-        guest.wait_for_timeout(300)
-    expect(form.get_by_role("status")).to_contain_text("Отправить не получилось.")
+    press_and_wait_in_vain(guest, form)
     expect(form.get_by_label("Сообщение")).to_have_value("Есть чайник?")
     guest.unroute("**/webhook")
     form.get_by_role("button", name="Отправить").click()

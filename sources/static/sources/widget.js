@@ -298,7 +298,6 @@
       dialog.showModal();
     });
     close.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => opener.focus());
     root.append(opener, dialog);
   }
 

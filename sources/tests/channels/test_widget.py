@@ -5,9 +5,12 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sources.channels.protocol import Config, Incoming, Invalid, Refused, Request
 from sources.channels.widget import PROTOCOL
+from sources.tests.channels.test_anything import JUNK
 
 SHOP = "https://shop.example"
 CONFIG = Config(options={"allowed_origins": [SHOP]})
@@ -171,6 +174,24 @@ def test_a_program_hears_that_its_form_was_taken_and_nothing_is_kept(given, why)
 )
 def test_what_the_script_would_not_send_is_refused(request_, status):
     assert refusal(request_).status == status
+
+
+@given(body=st.dictionaries(st.sampled_from(["event_id", *FORM]), JUNK))
+def test_a_form_with_anything_in_it_is_answered_or_refused(body):
+    try:
+        answer = PROTOCOL.answer(sent(body), CONFIG)
+    except Refused:
+        return
+    for incoming in answer.incoming:
+        "".join((incoming.external_id, incoming.message, incoming.name)).encode()
+        assert len(incoming.external_id) <= 255
+
+
+@given(headers=st.dictionaries(st.text(), st.text()), options=st.none() | JUNK)
+def test_with_any_headers_and_options_no_other_site_is_let_in(headers, options):
+    request = replace(sent(origin="https://other.example"), body=b"x")
+    request = replace(request, headers=headers | request.headers)
+    assert PROTOCOL.readable_by(request, {"allowed_origins": options}) == ""
 
 
 def test_what_no_database_keeps_is_left_out():
