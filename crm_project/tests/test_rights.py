@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from access.tests.keys import make_key
+from contacts.events.tests.factories import SubscriptionFactory
 from contacts.tests.factories import ContactFactory
 from operators.roles import OPERATOR
 from operators.tests.people import make_lead, make_operator, make_user
@@ -68,6 +69,14 @@ TABLE = {
         *(200, 200, 403, 403, 403),
         TO_SIGN_IN,
     ],
+    "events/subscription/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "events/subscription/add/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "events/subscription/{w}/change/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "events/subscription/{w}/history/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "events/subscription/{w}/delete/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "events/delivery/": [200, 200, 403, 403, 403, TO_SIGN_IN],
+    "events/delivery/add/": [403, 403, 403, 403, 403, TO_SIGN_IN],
+    "events/operatornotice/": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "audit/change/": [200, 200, 403, 403, 403, TO_SIGN_IN],
     "audit/change/add/": [403, 403, 403, 403, 403, TO_SIGN_IN],
     "dashboard/": [200, 200, 403, 403, 403, TO_SIGN_IN],
@@ -115,6 +124,7 @@ def ids(people):
         "u": assignment.operator.user_id,
         "b": people["superuser"].pk,
         "k": make_key("read")[0].pk,
+        "w": SubscriptionFactory().pk,
         "g": Group.objects.get(name=OPERATOR).pk,
     }
 

@@ -11,6 +11,7 @@ from operators.tests.factories import OperatorFactory
 
 groups = importlib.import_module("operators.migrations.0004_groups")
 keys = importlib.import_module("access.migrations.0002_team_lead")
+events = importlib.import_module("contacts.events.migrations.0003_team_lead")
 
 
 def make_user(name, *roles, **fields):
@@ -18,6 +19,7 @@ def make_user(name, *roles, **fields):
     # A test with threads empties all tables, so those that migrations filled too.
     groups.make_groups(apps, None)
     keys.allow(apps, None)
+    events.allow(apps, None)
     user = get_user_model().objects.create_user(name, **{"is_staff": True} | fields)
     user.groups.set(Group.objects.filter(name__in=roles))
     return user

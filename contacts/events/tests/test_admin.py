@@ -41,7 +41,7 @@ def test_a_new_one_shows_its_secret_once(office):
     assert "no-store" in made["Cache-Control"]
     secret = secret_in(made)
     assert is_secret(secret)
-    webhook = Subscription.objects.get()
+    webhook = Subscription.objects.get(kind="webhook")
     assert decrypt(webhook.secret) == secret
     assert webhook.events == NEW["events"]
     page = f"{LIST}{webhook.pk}/change/"
@@ -60,7 +60,7 @@ def test_what_is_wrong_is_said_in_the_form(office, wrong):
     page = office.post(f"{LIST}add/", NEW | wrong)
     assert page.status_code == 200
     assert page.context["adminform"].form.errors.keys() == wrong.keys()
-    assert not Subscription.objects.exists()
+    assert not Subscription.objects.filter(kind="webhook").exists()
 
 
 def test_it_is_changed_and_the_change_is_kept(office):

@@ -26,7 +26,7 @@ def test_a_new_one_tells_its_secret_once(api):
     assert answer.status_code == 201
     made = answer.json()
     assert is_secret(made["secret"])
-    stored = Subscription.objects.get()
+    stored = Subscription.objects.get(kind="webhook")
     assert made["secret"] not in stored.secret
     assert decrypt(stored.secret) == made["secret"]
     shown = api.get(f"/webhooks/{made['id']}").json()
@@ -62,7 +62,7 @@ def test_a_secret_of_theirs_is_taken(api):
 def test_what_is_wrong_is_said(api, given, attr, code):
     answer = api.post("/webhooks", NEW | given)
     assert (answer.status_code, codes(answer)) == (400, [(attr, code)])
-    assert not Subscription.objects.exists()
+    assert not Subscription.objects.filter(kind="webhook").exists()
 
 
 def test_new_leads_are_of_no_source(api):
