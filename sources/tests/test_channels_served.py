@@ -30,9 +30,10 @@ EXPECTED = {"telegram": (1, 9), "vk": (1, 1), "whatsapp": (1, 3), "email_form": 
 SET_UP = """
 import json
 from sources.models import Channel, Source
-for kind, secrets in json.loads({secrets!r}).items():
-    reuse = kind != "email_form"
-    source = Source.objects.create(name=kind, code=kind, kind=kind, reuse_open_contact=reuse)
+kept = json.loads({secrets!r})
+for code, kind in [*zip(kept, kept), ("checked", "telegram")]:
+    reuse, secrets = kind != "email_form", kept[kind]
+    source = Source.objects.create(name=code, code=code, kind=kind, reuse_open_contact=reuse)
     channel = Channel(source=source, options={{"confirmation": "693d0ba9"}})
     channel.secrets = secrets
     channel.save()
@@ -98,3 +99,11 @@ def test_each_channel_hears_what_it_waits_for(service):
     assert ask(vk(event), f"{service.url}/sources/vk/webhook") == (200, "693d0ba9")
     event = documented("vk")["somebody joined"]
     assert ask(vk(event), f"{service.url}/sources/vk/webhook") == (200, "ok")
+
+
+def test_the_command_finds_the_service_by_its_settings_and_says_what_came_of_it(service):
+    said = service.manage("channel_check", "checked", "--keep").stdout
+    assert f"Sent a test event to {service.url}/sources/checked/webhook." in said
+    assert "It made contact" in said
+    assert "A further message" in service.manage("channel_check", "checked").stdout
+    assert kept(service, "checked") == (1, 1)

@@ -103,6 +103,15 @@ def test_any_form_is_answered_or_refused(body, kind):
         outcome("email_form", replace(form({}), headers={"content-type": kind}, body=octets))
 
 
+@given(data=st.data())
+def test_any_form_of_the_widget_is_answered_or_refused(data):
+    sent = PROTOCOLS["widget"].sample(Config())
+    known = json.loads(sent.body)
+    path = data.draw(st.sampled_from(list(paths(known))))
+    event = with_junk(known, path, data.draw(JUNK))
+    outcome("widget", replace(sent, body=json.dumps(event).encode()))
+
+
 @given(query=st.dictionaries(st.text(), st.text()), headers=st.dictionaries(st.text(), st.text()))
 def test_any_question_is_answered_or_refused(query, headers):
     for kind in KINDS:
