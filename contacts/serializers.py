@@ -13,7 +13,7 @@ from contacts.distribution import Decision, Reason
 from contacts.history import candidates_as_json, skipped_as_json
 from contacts.inquiry import Inquiry
 from contacts.models import Contact, DecisionRecord
-from contacts.rights import visible_contacts
+from contacts.rights import visible_contacts, visible_leads
 from contacts.selectors import Look, look_at_source
 from contacts.services import Reassignment
 from contacts.waiting import Cause, causes
@@ -30,12 +30,13 @@ from crm_project.api.filters import LARGEST_ID
 from crm_project.api.pagination import LARGEST_PAGE, encode_cursor
 from crm_project.errors import invalid
 from leads.models import Lead
+from leads.selectors import possible_duplicates
 from leads.serializers import ExternalIdField, KeptLeadSerializer, LeadSerializer
 from leads.services import Profile
 from sources.models import Source
 from sources.selectors import find_source
 
-LEAD_CONTACTS = 1000
+LEAD_CONTACTS, MOST_DUPLICATES = 1000, 20
 NO_CONTACTS = Contact.objects.none()
 # Of a decision, to who may not look at operators.
 HIDDEN: dict[str, list[Any]] = {"candidates": [], "skipped": []}
@@ -341,14 +342,29 @@ class HistorySerializer(serializers.Serializer):
     results = DecisionRecordSerializer(many=True)
 
 
+class DuplicateSerializer(serializers.Serializer):
+    lead_id = serializers.IntegerField(source="lead.pk")
+    same_phone = serializers.BooleanField()
+    same_email = serializers.BooleanField()
+
+
 class LeadDetailSerializer(KeptLeadSerializer):
+    possible_duplicates = serializers.SerializerMethodField(
+        help_text="Leads with the same phone or e-mail address, however written, the newest"
+        f" {MOST_DUPLICATES}; of merged ones, those they were merged into."
+    )
     contacts = serializers.SerializerMethodField()
     contacts_next = serializers.SerializerMethodField(
         help_text=f"Where the contacts go on, if there are more than {LEAD_CONTACTS}; else null."
     )
 
     class Meta(KeptLeadSerializer.Meta):
-        fields = [*KeptLeadSerializer.Meta.fields, "contacts", "contacts_next"]
+        fields = [
+            *KeptLeadSerializer.Meta.fields,
+            "possible_duplicates",
+            "contacts",
+            "contacts_next",
+        ]
 
     def to_representation(self, instance: Lead) -> dict[str, Any]:
         request = self.context["request"]
@@ -356,9 +372,21 @@ class LeadDetailSerializer(KeptLeadSerializer):
         newest = shown.filter(lead=instance).select_related("source", "operator")
         self._contacts = list(newest.order_by("-created_at", "-pk")[: LEAD_CONTACTS + 1])
         return super().to_representation(instance) | {
+            "possible_duplicates": self.get_possible_duplicates(instance),
             "contacts": self.get_contacts(instance),
             "contacts_next": self.get_contacts_next(instance),
         }
+
+    @extend_schema_field(DuplicateSerializer(many=True))
+    def get_possible_duplicates(self, lead: Lead) -> list[dict[str, Any]]:
+        """Of an operator, those he or she may see."""
+        found = possible_duplicates(lead, most=MOST_DUPLICATES)
+        if found:
+            ids = [each.lead.pk for each in found]
+            seen = visible_leads(self.context["request"].user, Lead.objects.filter(pk__in=ids))
+            shown = set(seen.values_list("pk", flat=True))
+            found = [each for each in found if each.lead.pk in shown]
+        return list(DuplicateSerializer(found, many=True).data)
 
     @extend_schema_field(ContactSerializer(many=True))
     def get_contacts(self, lead: Lead) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class EventRefused(APIException):
 class WebhookView(APIView):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
-    http_method_names = ["get", "post", "options"]
+    http_method_names = ["get", "head", "post", "options"]
     # The origin of the site whose page asks, where it may; empty: none, or it may not.
     readable_by = ""
 

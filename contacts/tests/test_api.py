@@ -312,8 +312,8 @@ class TestLeads:
             api.get("/leads")
 
     @pytest.mark.parametrize("rows", [1, 20])
-    def test_one_takes_three_queries_with_why_they_wait(self, api, rows, django_assert_num_queries):
+    def test_one_takes_four_queries_with_why_they_wait(self, api, rows, django_assert_num_queries):
         lead = LeadFactory()
         ContactFactory.create_batch(rows, lead=lead)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             api.get(f"/leads/{lead.pk}")

@@ -28,10 +28,14 @@ SECRET_FIELDS = {
     *("name", "phone", "email", "external_id", "search", "q", "term"),
     *("password", "password1", "password2", "old_password", "username"),
 }
-SECRET_HEADERS = {"authorization", "idempotency-key", "cookie"}
+SECRET_HEADERS = {
+    *("authorization", "idempotency-key", "cookie"),
+    *("x-telegram-bot-api-secret-token", "x-hub-signature-256"),
+}
 SECRET_COLUMNS = {
     "leads.Lead": ("name", "phone", "email", "external_id"),
     "contacts.Contact": ("message",),
+    "contacts.Message": ("text",),
     "operators.Operator": ("name",),
 }
 # Words that may stand in a line for a reason of their own.

@@ -8,12 +8,14 @@ from contacts.conversations import receive
 from contacts.erasing import erase_lead
 from contacts.merging import merge_leads
 from contacts.models import Contact
+from contacts.tests.factories import ContactFactory
 from crm_project.environment import Environment
 from crm_project.testing.queries import capture_sql
 from leads import matching
 from leads.models import Lead
 from leads.services import Profile, find_or_create_leads
 from leads.tests.factories import LeadFactory
+from operators.tests.people import make_operator
 from sources.channels.protocol import Incoming
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
@@ -175,3 +177,29 @@ def test_the_setting_takes_only_what_can_be_matched(monkeypatch):
     assert read("CRM_MATCH_LEADS", ["phone", "email"]) == ["phone", "email"]
     monkeypatch.setenv("CRM_MATCH_LEADS", "")
     assert read("CRM_MATCH_LEADS", ["phone", "email"]) == []
+
+
+def test_a_lead_tells_who_may_be_the_same_person(api, anna):
+    by_phone = LeadFactory(phone=PHONE)
+    by_both = LeadFactory(phone=PHONE, email=EMAIL)
+    LeadFactory(phone="+79000000909")
+    assert api.get(f"/leads/{anna.pk}").json()["possible_duplicates"] == [
+        {"lead_id": by_both.pk, "same_phone": True, "same_email": True},
+        {"lead_id": by_phone.pk, "same_phone": True, "same_email": False},
+    ]
+
+
+def test_an_operator_is_told_of_those_he_or_she_may_see(client, anna):
+    operator = make_operator("Вера")
+    hers, _others = LeadFactory.create_batch(2, phone=PHONE)
+    for lead in (anna, hers):
+        ContactFactory(lead=lead, operator=operator)
+    client.force_login(operator.user)
+    told = client.get(f"/leads/{anna.pk}").json()["possible_duplicates"]
+    assert [each["lead_id"] for each in told] == [hers.pk]
+
+
+def test_who_may_be_the_same_costs_no_more_for_many(api, anna, django_assert_max_num_queries):
+    LeadFactory.create_batch(30, phone=PHONE, email=EMAIL)
+    with django_assert_max_num_queries(7):
+        assert len(api.get(f"/leads/{anna.pk}").json()["possible_duplicates"]) == 20

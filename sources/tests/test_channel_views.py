@@ -9,14 +9,14 @@ from contacts.models import Contact, DecisionRecord, Message
 from crm_project.testing.faults import lock_timeout
 from sources import channel_views
 from sources.channels import telegram
-from sources.channels.protocol import Answer, Config, Incoming, Protocol
+from sources.channels.protocol import Answer, Config, Incoming, Protocol, Secret
 from sources.channels.registry import PROTOCOLS
 from sources.models import Channel, Source
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 
-SECRET = "s" * 40
+SECRET = "S3cret-of-the-bot-0123456789"
 URL = "/sources/tg/webhook"
 
 
@@ -127,6 +127,22 @@ def test_a_channel_that_is_not_set_up_refuses_everything(send):
     assert not Contact.objects.exists()
 
 
+def test_not_even_a_protocol_that_forgets_to_look_takes_what_cannot_be_proven(send, monkeypatch):
+    events = (Incoming(None, "telegram:1"),)
+    careless = Protocol(
+        (Secret("one"), Secret("two")), (), lambda *given: Answer(incoming=events), telegram.sample
+    )
+    monkeypatch.setattr(channel_views, "PROTOCOLS", {"telegram": careless})
+    kept = Channel.objects.get()
+    for secrets in ({"one": "1"}, {"one": "1", "two": ""}):
+        kept.secrets = secrets
+        kept.save()
+        assert send(update(1)).status_code == 403
+    kept.secrets = {"one": "1", "two": "2"}
+    kept.save()
+    assert send(update(1)).status_code == 200
+
+
 def test_secrets_kept_under_another_key_refuse_everything_and_are_an_error_in_the_log(
     send, settings, caplog
 ):
@@ -150,7 +166,7 @@ def test_a_source_that_is_off_takes_no_new_contact(send, source):
 def test_other_methods_are_a_405_and_options_are_told(client):
     assert code_of(client.put(URL)) == (405, "method_not_allowed")
     answer = client.options(URL)
-    assert (answer.status_code, answer["Allow"]) == (204, "GET, POST, OPTIONS")
+    assert (answer.status_code, answer["Allow"]) == (204, "GET, HEAD, POST, OPTIONS")
 
 
 def test_a_busy_database_makes_the_channel_send_again(send, monkeypatch):
