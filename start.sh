@@ -62,4 +62,6 @@ case "$(setting CRM_PRODUCTION false)" in
     echo "Слушает $HOST:$PORT; снаружи — через ваш прокси / Listening on $HOST:$PORT; from outside, through your proxy" >&2
     ;;
 esac
+# Becomes a child of the service, by the next line, and ends with it.
+"$VENV/bin/python" manage.py deliver_events --with-parent >/dev/null &
 exec "$VENV/bin/gunicorn" crm_project.wsgi

@@ -65,6 +65,19 @@ class PostSets(ApiPermission):
     perms_map = ApiPermission.perms_map | {"POST": [ADD, CHANGE]}
 
 
+class ManagePermission(ApiPermission):
+    """Of a view that a key may use only with the scope `manage`."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.api_key and request.api_key.scope != Scope.MANAGE:
+            raise PermissionDenied(_("Only a key that may do everything may do this."))
+        return super().has_permission(request, view)
+
+
+class ManageChanges(ManagePermission, PostChanges):
+    """The same, where a POST changes what is there."""
+
+
 class FiguresPermission(ApiPermission):
     """Of a view of figures, whatever its queryset."""
 

@@ -1,5 +1,6 @@
 """What time alone brings about: shifts end and begin, who waits can be answered, and who was not
-answered in time goes to somebody else. What is over is added up, and what is new can be searched.
+answered in time goes to somebody else. What is over is added up, what is new can be searched, and
+what was told long ago is forgotten.
 """
 
 import logging
@@ -10,10 +11,11 @@ from django.utils import timezone
 
 from contacts.availability import Availability
 from contacts.conversations import forget_old_events
+from contacts.events.pruning import prune_deliveries
 from contacts.handout import BATCH, How
 from contacts.selectors import queues
 from contacts.staffing import fill_waiting
-from contacts.tally.folding import keep_up
+from contacts.tally.folding import in_turns, keep_up
 from contacts.text_index import keep_up_texts
 from contacts.timeouts import hand_on, overdue
 from crm_project.actor import Actor
@@ -61,6 +63,7 @@ def tick(**how: Unpack[How]) -> Ticked:
     keep_up(seconds=KEEPING_UP)
     keep_up_texts(seconds=KEEPING_UP)
     forget_old_events(moment)
+    in_turns([prune_deliveries], seconds=KEEPING_UP)
     level = logging.INFO if any((renewed, handed, late)) else logging.DEBUG
     logger.log(level, "tick", extra={"fields": asdict(ticked)})
     return ticked

@@ -84,10 +84,10 @@ TRIGGERS = {
         " EXECUTE FUNCTION {table}()",
     ],
     "sqlite": [
-        "CREATE TRIGGER {table}_update AFTER UPDATE OF {columns} ON {base}"
+        "CREATE TRIGGER IF NOT EXISTS {table}_update AFTER UPDATE OF {columns} ON {base}"
         " WHEN {old} IS NOT {new}"
         " BEGIN UPDATE {table} SET text = {new} WHERE rowid = NEW.id; END",
-        "CREATE TRIGGER {table}_delete AFTER DELETE ON {base}"
+        "CREATE TRIGGER IF NOT EXISTS {table}_delete AFTER DELETE ON {base}"
         " BEGIN DELETE FROM {table} WHERE rowid = OLD.id; END",
     ],
 }

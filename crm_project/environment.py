@@ -1,7 +1,9 @@
 """Strict readers of the environment: a value they do not know stops the start and says why."""
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,18 @@ class Environment:
         """Values between commas."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
 
+    def networks(self, name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Networks such as 10.0.0.0/8, between commas; an address alone is one, too."""
+        found = []
+        for word in self.words(name):
+            try:
+                found.append(ipaddress.ip_network(word))
+            except ValueError as error:
+                raise ImproperlyConfigured(
+                    f"{name} must list networks such as 10.0.0.0/8, not {word!r}."
+                ) from error
+        return found
+
     def time_zone(self, name: str, default: str) -> str:
         value = self.text(name, default)
         if value not in available_timezones():
@@ -108,6 +122,30 @@ class Environment:
         if config["ENGINE"].endswith("sqlite3") and config["NAME"] != ":memory:":
             config["NAME"] = str(default.parent / config["NAME"])
         return config
+
+    def email(self, name: str) -> dict[str, Any]:
+        """Django's settings for sending by the server of a URL; unset, e-mails go nowhere."""
+        url = self.text(name)
+        if not url:
+            return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+        problem = f"{name} must look like smtp+tls://user:password@smtp.example.com:587"
+        try:
+            config = dict(environ.Env.email_url_config(url))
+        except Exception as error:  # as above
+            raise ImproperlyConfigured(f"{problem}.") from error
+        by_smtp = config["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+        if not by_smtp or not config.get("EMAIL_HOST"):
+            raise ImproperlyConfigured(f"{problem}, or smtp+ssl://, or smtp://.")
+        return {key: value for key, value in config.items() if key.startswith("EMAIL_")}
+
+    def url(self, name: str, default: str = "") -> str:
+        """An address of http or https, without a slash at its end."""
+        value = self.text(name, default).rstrip("/")
+        if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ImproperlyConfigured(
+                f"{name} must be an address such as https://crm.example.com, not {value!r}."
+            )
+        return value
 
     def refuse_unknown(self) -> None:
         """Raise for a variable with our prefix that nobody reads: most likely a slip of the pen."""

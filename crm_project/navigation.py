@@ -31,6 +31,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "title": _("Integrations"),
+            "separator": True,
+            "items": [
+                _listed(_("Webhooks"), "webhook", "events", "subscription"),
+                _listed(_("Notices to operators"), "notifications", "events", "operatornotice"),
+                _listed(_("Deliveries"), "outbox", "events", "delivery"),
+            ],
+        },
+        {
             "title": _("Access"),
             "separator": True,
             "items": [

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "access",
     "leads",
     "contacts",
+    "contacts.events",
     "stats",
 ]
 
@@ -171,6 +172,16 @@ LOGIN_REDIRECT_URL = "admin:index"
 # `manage.py prepare` makes the first admin user with these.
 ADMIN_USERNAME = env.text("CRM_ADMIN_USERNAME", default="admin")
 ADMIN_PASSWORD = env.text("CRM_ADMIN_PASSWORD")
+
+# --- what goes out -------------------------------------------------------------------------------
+
+# Where people reach the service, for links in what it sends; empty: there are none.
+PUBLIC_URL = env.url("CRM_PUBLIC_URL")
+globals().update(env.email("CRM_EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("CRM_EMAIL_FROM", default="mini-crm@localhost")
+# Another one where Telegram's own cannot be reached, such as a server of one's own.
+TELEGRAM_API_URL = env.url("CRM_TELEGRAM_API_URL", default="https://api.telegram.org")
 
 # --- languages and time -------------------------------------------------------------------------
 
@@ -315,8 +326,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SourceKindEnum": "sources.models.Source.Kind",
         "ContactStatusEnum": "contacts.models.Contact.Status",
+        "DeliveryStateEnum": "contacts.events.models.Delivery.State",
     },
 }
+
+# --- events ---------------------------------------------------------------------------------------
+
+# Of this machine and the network around it, where webhooks may be sent all the same.
+WEBHOOK_ALLOWED_NETWORKS = env.networks("CRM_WEBHOOK_ALLOWED_NETWORKS")
 
 # --- admin --------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("operators.urls")),
     path("", include("sources.urls")),
     path("", include("contacts.urls")),
+    path("", include("contacts.events.urls")),
     path("", include("leads.urls")),
     path("", include("stats.urls")),
     path("admin/", admin.site.urls),

@@ -71,7 +71,7 @@ class Operator(models.Model):
         _("Telegram chat"),
         null=True,
         blank=True,
-        help_text=_("The number of the chat where new contacts are told of; the notices say it."),
+        help_text=_("The number of the chat with the bot that tells of new contacts."),
     )
     # The shift of now or, if there is none, the next one, kept by `operators.services`: half-open,
     # null for without beginning or end. Once it has ended, nobody is there until it is renewed.

@@ -66,7 +66,7 @@ def update_source(
     before: Mapping[str, Any] = stored or {}
     if any(before.get(name) != value for name, value in (expected or {}).items()):
         raise Conflict
-    # Whatever it was when it was read.
+    # A form may have written its own into it already.
     source.kind = before.get("kind", source.kind)
     is_other = changes.get("kind", source.kind) != source.kind
     if is_other:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
+from contacts.events.selectors import unsent
 from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import with_load
 from contacts.waiting import causes
@@ -86,12 +87,14 @@ def live(now: datetime) -> dict[str, Any]:
         )
         for each in sources
     ]
+    left = unsent()
+    problems = setup_problems(staff, channels, pairs, unsent=left.pk if left else None)
     return {
         "now": now,
         "steps": _first_steps(
             operators=bool(operators), sources=bool(sources), assignments=bool(pairs)
         ),
-        "problems": _parted(setup_problems(staff, channels, pairs), PROBLEMS_SHOWN),
+        "problems": _parted(problems, PROBLEMS_SHOWN),
         "totals": _totals(dict(statuses.annotate(count=Count("pk"))), staff)
         | {"came": came[-1], "came_week": sum(came[-WEEK:])}
         | {"closed": closed[-1], "closed_week": sum(closed[-WEEK:])},

@@ -11,6 +11,7 @@ from django.utils import timezone
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
+from contacts.events.selectors import counts_by_state
 from contacts.models import WAITING, Contact
 from contacts.selectors import with_load
 from crm_project.metrics import counted
@@ -34,9 +35,9 @@ class Everything:
 
 
 def now() -> list[Metric]:
-    """Four queries, however many sources and operators there are."""
+    """Five queries, however many sources and operators there are."""
     codes = list(Source.objects.order_by("pk").values_list("code", flat=True))
-    return [*_queues(codes), *_loads(codes)]
+    return [*_queues(codes), *_loads(codes), _deliveries()]
 
 
 def _queues(codes: Sequence[str]) -> Iterator[Metric]:
@@ -85,6 +86,17 @@ def _loads(codes: Sequence[str]) -> Iterator[Metric]:
     busy = operators.values()
     over.add_metric([], sum(each.current_load > each.max_active_contacts for each in busy))  # type: ignore[attr-defined]  # annotated
     yield over
+
+
+def _deliveries() -> Metric:
+    deliveries = GaugeMetricFamily(
+        "crm_event_deliveries",
+        "Events that are still to be sent (pending), or were given up (dead).",
+        labels=["state"],
+    )
+    for state, count in counts_by_state().items():
+        deliveries.add_metric([state], count)
+    return deliveries
 
 
 def _by_source(name: str, text: str) -> GaugeMetricFamily:

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 class Code(StrEnum):
     """In the order in which they are to be mended."""
 
+    EVENTS_NOT_SENT = "events_not_sent"
     SOURCE_WITHOUT_OPERATORS = "source_without_operators"
     SOURCE_ALL_INACTIVE = "source_all_inactive"
     CHANNEL_NOT_READY = "channel_not_ready"
@@ -55,9 +56,16 @@ class Problem:
 
 
 def setup_problems(
-    operators: Collection[Staff], sources: Collection[Channel], pairs: Iterable[tuple[int, int]]
+    operators: Collection[Staff],
+    sources: Collection[Channel],
+    pairs: Iterable[tuple[int, int]],
+    *,
+    unsent: int | None = None,
 ) -> list[Problem]:
-    """All of them, in order of codes; `pairs` are the assignments: ids of source and operator."""
+    """All of them, in order of codes; `pairs` are the assignments: ids of source and operator.
+
+    `unsent` is the id of a subscription whose events nobody sends; None: there is none.
+    """
     serving: defaultdict[int, set[int]] = defaultdict(set)
     for source_id, operator_id in pairs:
         serving[source_id].add(operator_id)
@@ -68,8 +76,18 @@ def setup_problems(
     ]
     found += [_of_channel(each) for each in sources if each.is_served and each.missing]
     found += [_of_operator(each, has_source=each.pk in busy) for each in operators]
+    if unsent is not None:
+        found.append(_of_events(unsent))
     order = list(Code)
     return sorted((each for each in found if each), key=lambda each: order.index(each.code))
+
+
+def _of_events(subscription_id: int) -> Problem:
+    text = _(
+        "Events wait for more than a minute and nobody sends them: run manage.py deliver_events."
+    )
+    page = "admin:events_subscription_change"
+    return Problem(Code.EVENTS_NOT_SENT, text, _("Open the webhook"), page, subscription_id)
 
 
 def _of_source(source: Channel, serving: set[int], active: set[int]) -> Problem | None:

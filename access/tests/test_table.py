@@ -12,6 +12,8 @@ from django.utils import timezone
 from access.models import ApiKey
 from access.services import revoke_key
 from access.tests.keys import bearer, make_key
+from contacts.events.models import Delivery
+from contacts.events.tests.factories import SubscriptionFactory
 from contacts.tests.factories import ContactFactory
 from operators.roles import OPERATOR
 from operators.tests.factories import OperatorFactory
@@ -39,6 +41,12 @@ BODIES = {
     "POST /contacts/bulk": {"contacts": [{"lead_external_id": "x", "source_code": "{code}"}]},
     "PATCH /contacts/{id}/status": {"status": "closed"},
     "POST /contacts/{id}/reassign": {},
+    "POST /webhooks": {
+        "name": "Склад",
+        "url": "https://example.com/",
+        "events": ["contact.closed"],
+    },
+    "PATCH /webhooks/{id}": {"name": "Склад"},
 }
 
 
@@ -61,6 +69,7 @@ def world():
         "elsewhere": SourceFactory(code="elsewhere"),
         "free": SourceFactory(code="free"),
         "idle": OperatorFactory(),
+        "dead": Delivery.objects.create(subscription=SubscriptionFactory(), state="dead"),
         "own": ContactFactory(operator=anna, source=source),
         "another's": ContactFactory(operator=boris, source=source),
     }
@@ -110,11 +119,13 @@ def ask(client, request, who, world, sent, *, method=None):
     contact = world["another's" if who.endswith("another's") else "own"]
     ids = {"operators": world["idle"], "sources": world["free"], "contacts": contact}
     ids |= {"leads": contact.lead, "stats": world["source"]}
+    ids |= {"webhooks": world["dead"].subscription}
     about = ids.get(path.split("/")[1])
     names = {
         "id": about and about.pk,
         "operator_id": world["anna"].pk,
         "source_id": world["source"].pk,
+        "delivery_id": world["dead"].pk,
         "code": world["elsewhere" if who == "intake, another source" else "source"].code,
     }
     with transaction.atomic():

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 
+from contacts.events.triggers import missing as missing_for_events
 from contacts.models import Contact, DecisionRecord
 from contacts.tally import marks
 from contacts.tally.models import ContactTally, DrawTally, Mark
@@ -45,7 +46,7 @@ def drift_of_some() -> Iterator[str]:
 
 
 def _of_triggers() -> Iterator[str]:
-    yield from (f"trigger {name} is missing" for name in missing())
+    yield from (f"trigger {name} is missing" for name in [*missing(), *missing_for_events()])
 
 
 def _of_leads() -> Iterator[str]:

@@ -19,6 +19,7 @@ from django.db.backends.sqlite3 import base
 
 from crm_project.errors import Busy
 from crm_project.faults import fault_of
+from crm_project.sqlite3.schema import DatabaseSchemaEditor
 
 # In all, for a queue that moves; `timeout` in OPTIONS is for one that does not.
 MOST_SECONDS = 20.0
@@ -65,6 +66,7 @@ def _as_of_sqlite(text: str, name: str) -> sqlite3.OperationalError:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    SchemaEditorClass = DatabaseSchemaEditor
     _opened: tuple[int, int] | None = None
     _has_turn = False
 

@@ -26,6 +26,7 @@ from crm_project.testing import service
 SECRET_FIELDS = {
     *("message", "lead_name", "lead_phone", "lead_email", "lead_external_id"),
     *("name", "phone", "email", "external_id", "search", "q", "term"),
+    *("secret_token", "verify_token", "app_secret", "secret-app_secret"),
     *("password", "password1", "password2", "old_password", "username"),
 }
 SECRET_HEADERS = {

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 from django.conf import settings as project
 
@@ -263,8 +264,12 @@ def test_it_serves_says_where_and_stops_on_ctrl_c(tmp_path, free_port):
                     break
             with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/health/ready") as answer:
                 assert answer.status == 200
+            beside = psutil.Process(server.pid).children(recursive=True)
+            assert sum("deliver_events" in each.cmdline() for each in beside) == 1
             server.send_signal(signal.SIGINT)
             assert server.wait(20) == 0
+            _gone, left = psutil.wait_procs(beside, timeout=20)
+            assert left == []
             assert "Traceback" not in server.stderr.read()
         finally:
             server.kill()

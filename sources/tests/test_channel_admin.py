@@ -67,7 +67,7 @@ def test_a_new_source_shows_its_secrets_once(admin_client, kind):
         return
     shown = response.content.decode()
     assert all(each in shown for each in secrets.values())
-    assert f"http://testserver/sources/bot/{'webhook'}" in shown
+    assert "http://testserver/sources/bot/webhook" in shown
     assert "no-store" in response["Cache-Control"]
     again = page(admin_client, source)
     assert not [each for each in secrets.values() if each in again]
@@ -143,6 +143,12 @@ def test_another_kind_begins_anew_and_the_former_ones_fields_do_not_matter(admin
     assert kept(source).secrets["secret"] in response.content.decode()
     assert (kept(source).options, set(kept(source).secrets)) == ({}, {"secret"})
     assert 'name="option-confirmation"' in page(admin_client, source)
+
+
+def test_another_kind_in_the_form_goes_on_with_the_open_contact_as_it_does(admin_client, source):
+    assert save(admin_client, source, kind="widget").status_code == 302
+    source.refresh_from_db()
+    assert (source.kind, source.reuse_open_contact) == ("widget", False)
 
 
 def test_a_form_that_fails_still_shows_the_fields_it_had(admin_client, source):

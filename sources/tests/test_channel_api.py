@@ -7,7 +7,9 @@ from django.db import connection
 from django.urls import reverse
 
 from access.tests.keys import make_key
+from contacts.models import Contact
 from crm_project.audit.models import Change
+from sources.channels.protocol import Config
 from sources.channels.registry import PROTOCOLS
 from sources.models import Channel, Source
 from sources.services import create_source
@@ -57,6 +59,32 @@ def test_a_secret_is_shown_once_and_then_masked(api):
     assert (
         patch(api, made, options={"reply_text": "Спасибо"}).json()["channel"]["new_secrets"] == {}
     )
+
+
+READY = {
+    "vk": {"options": {"confirmation": "a1b2c3d4"}},
+    "whatsapp": {"secrets": {"app_secret": APP_SECRET}},
+    "widget": {"options": {"allowed_origins": ["https://a.example"]}},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(PROTOCOLS))
+def test_what_the_channel_sends_with_these_settings_is_taken(api, kind):
+    made = make(api, kind, **READY.get(kind, {}))
+    assert made["channel"]["is_ready"]
+    secrets = READY.get(kind, {}).get("secrets", {}) | made["channel"]["new_secrets"]
+    event = PROTOCOLS[kind].sample(Config(secrets, made["channel"]["options"]))
+
+    def sent():
+        kind_of_body = event.headers["content-type"]
+        url = made["channel"]["webhook_url"]
+        return api.generic("POST", url, event.body, kind_of_body, headers=event.headers).status_code
+
+    assert (sent(), Contact.objects.count()) == (200, 1)
+    named = {each.name: None for each in PROTOCOLS[kind].secrets}
+    if named:
+        patch(api, made, secrets=named)
+        assert (sent(), Contact.objects.count()) == (403, 1)
 
 
 def test_null_makes_a_new_secret_and_takes_away_one_that_is_given_elsewhere(api):

@@ -10,6 +10,8 @@ from django.core.management import CommandError, call_command
 
 from contacts.models import Contact
 from crm_project.testing.ports import free_port
+from sources.channels.registry import PROTOCOLS
+from sources.management.commands import channel_check
 from sources.models import Channel
 from sources.tests.channels.asking import SECRETS
 from sources.tests.factories import AssignmentFactory, SourceFactory
@@ -17,9 +19,13 @@ from sources.tests.factories import AssignmentFactory, SourceFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+# Without these nothing could arrive.
+NEEDED = {"vk": {"confirmation": "693d0ba9"}, "widget": {"allowed_origins": ["https://shop.ru"]}}
+
+
 def make_source(kind="telegram", *, secrets=None, options=None, **fields):
     source = SourceFactory(kind=kind, code="shop", **fields)
-    channel = Channel(source=source, options=options or {})
+    channel = Channel(source=source, options=options or NEEDED.get(kind, {}))
     channel.secrets = SECRETS.get(kind, {}) if secrets is None else secrets
     channel.save()
     return source
@@ -38,7 +44,7 @@ def complaint(url, **named):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [*SECRETS, "widget"])
+@pytest.mark.parametrize("kind", PROTOCOLS)
 def test_it_says_who_got_the_contact_and_closes_it_again(kind, live_server):
     assignment = AssignmentFactory(source=make_source(kind), operator__name="Анна")
     said = check(live_server.url)
@@ -152,3 +158,20 @@ def test_another_answer_is_explained(status, told):
     make_source()
     with answering(status, Location="https://crm.example.com/") as url:
         assert told in complaint(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [
+        ("", "", "http://127.0.0.1:8000"),
+        ("127.0.0.2", "8080", "http://127.0.0.2:8080"),
+        ("::1", "8080", "http://[::1]:8080"),
+        ("0.0.0.0", "8080", "http://127.0.0.1:8080"),  # noqa: S104
+        ("::", "", "http://127.0.0.1:8000"),
+    ],
+)
+def test_without_an_address_it_asks_the_service_on_this_machine(host, port, address, monkeypatch):
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", port)
+    parser = channel_check.Command().create_parser("manage.py", "channel_check")
+    assert parser.parse_args(["shop"]).url == address

@@ -14,6 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from contacts.events.models import Delivery
+from contacts.events.services import send_test
+from contacts.events.tests.factories import SubscriptionFactory
 from contacts.models import Contact
 from contacts.services import Inquiry, create_contact
 from contacts.tests.factories import ContactFactory
@@ -165,13 +168,24 @@ def test_who_is_above_the_limit_is_counted(client):
     assert scrape(client)[("crm_operators_over_limit",)] == 1
 
 
+def test_what_is_to_be_sent_and_what_was_given_up_is_counted(client):
+    webhook = SubscriptionFactory()
+    for _ in range(3):
+        delivery = send_test(webhook)
+    Delivery.objects.filter(pk=delivery.pk).update(state="dead")
+    found = scrape(client)
+    assert found["crm_event_deliveries", "pending"] == 2
+    assert found["crm_event_deliveries", "dead"] == 1
+
+
 @pytest.mark.parametrize("many", [1, 20])
-def test_a_scrape_takes_four_queries(client, django_assert_num_queries, many):
+def test_a_scrape_takes_five_queries(client, django_assert_num_queries, many):
     for _ in range(many):
         assignment = AssignmentFactory()
         ContactFactory(source=assignment.source, operator=assignment.operator)
         ContactFactory(source=assignment.source)
-    with django_assert_num_queries(4):
+        send_test(SubscriptionFactory())
+    with django_assert_num_queries(5):
         scrape(client)
 
 

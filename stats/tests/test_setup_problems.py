@@ -1,6 +1,13 @@
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
+from contacts.events.models import Delivery, Subscription
+from contacts.events.selectors import unsent
+from contacts.events.services import send_test
+from contacts.events.tests.factories import SubscriptionFactory
 from contacts.tests.factories import ContactFactory
 from operators.tests.factories import OperatorFactory
 from sources.tests.factories import AssignmentFactory, SourceFactory
@@ -87,3 +94,19 @@ def test_an_inactive_source_is_no_problem_unless_somebody_waits_there(client):
     assert Code.SOURCE_WITHOUT_OPERATORS not in client.get("/admin/dashboard/").content.decode()
     ContactFactory(source=source)
     assert Code.SOURCE_WITHOUT_OPERATORS in client.get("/admin/dashboard/").content.decode()
+
+
+@pytest.mark.django_db
+def test_events_that_nobody_sends_are_told_after_a_minute():
+    webhook = SubscriptionFactory()
+    send_test(webhook)
+    assert unsent() is None
+    Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert unsent() == webhook
+    [problem] = setup_problems([], [], [], unsent=webhook.pk)
+    assert (problem.code, problem.pk) == (Code.EVENTS_NOT_SENT, webhook.pk)
+    # Somebody is at it, or will be.
+    for name in ("leased_until", "next_attempt_at"):
+        Subscription.objects.update(leased_until=None, next_attempt_at=None)
+        Subscription.objects.update(**{name: timezone.now()})
+        assert unsent() is None

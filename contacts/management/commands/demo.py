@@ -2,6 +2,7 @@
 
 import heapq
 import random
+import secrets
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -45,6 +46,23 @@ SOURCES = [  # name, code, description, share of the contacts, weights by place 
     ("Оптовая анкета", "wholesale_form", "Заявки юрлиц: отвечает один человек", 3, {6: 1}),
 ]
 WHOLESALE_OPERATOR = 6
+# What the people of the firm would have pasted.
+CHANNELS: dict[str, dict[str, Any]] = {
+    "telegram_bot": {
+        "kind": "telegram",
+        "channel": {"options": {"reply_text": "Спасибо! Скоро ответим."}},
+    },
+    "whatsapp": {
+        "kind": "whatsapp",
+        "channel": {"secrets": {"app_secret": secrets.token_hex(16)}},
+    },
+    "vk_group": {"kind": "vk", "channel": {"options": {"confirmation": "a1b2c3d4"}}},
+    "site_widget": {
+        "kind": "widget",
+        "channel": {"options": {"allowed_origins": ["https://shop.example"]}},
+    },
+    "wholesale_form": {"kind": "email_form"},
+}
 
 WOMEN = ["Мария", "Ольга", "Елена", "Наталья", "Ирина", "Юлия", "Светлана", "Ксения", "Людмила"]
 MEN = ["Иван", "Сергей", "Дмитрий", "Алексей", "Павел", "Михаил", "Артём", "Никита", "Роман"]
@@ -156,7 +174,9 @@ class History:
         self.operator_away = operators[WHOLESALE_OPERATOR]
         self.sources = []
         for name, code, description, _share, weights in SOURCES:
-            source = create_source(name=name, code=code, description=description)
+            source = create_source(
+                name=name, code=code, description=description, **CHANNELS.get(code, {})
+            )
             self.sources.append(source)
             for place, weight in weights.items():
                 set_weight(operator_id=operators[place].pk, source_id=source.pk, weight=weight)

@@ -12,10 +12,10 @@ from django.db.models import Max
 from contacts.models import Contact, Message
 from contacts.services import change_status
 from crm_project.actor import Actor
-from crm_project.encryption import UnreadableError
 from leads.models import Lead
 from leads.selectors import survivors_of
-from sources.channels.protocol import Config, Incoming, Protocol, Refused, Request
+from sources.channel_settings import State, channel_of, state_of
+from sources.channels.protocol import Config, Incoming, Refused, Request
 from sources.channels.registry import PROTOCOLS
 from sources.management.asking import NoAnswer, ask
 from sources.models import Channel, Source
@@ -113,7 +113,8 @@ def _own_address() -> str:
     """Where start.sh serves; to listen everywhere includes loopback."""
     host = os.environ.get("HOST", "").strip() or "127.0.0.1"
     port = os.environ.get("PORT", "").strip() or "8000"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if not host.strip("0.:"):
+        host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -126,15 +127,15 @@ def _address(url: str, source: Source) -> str:
 
 def _sample(source: Source) -> tuple[Request, Incoming]:
     """What is to be sent, and what is to come of it. Raises CommandError where nothing can."""
-    protocol = PROTOCOLS.get(source.kind)
-    if protocol is None:
+    state = state_of(source)
+    if state is None:
         raise CommandError(
             f"Source {source.code} is of the kind {source.kind}, which has no channel: its contacts"
             " come by POST /contacts."
         )
     if not source.is_active:
         raise CommandError(f"Source {source.code} is inactive: it takes no contacts.")
-    config = _config(source, protocol)
+    protocol, config = PROTOCOLS[source.kind], _config(source, state)
     request = protocol.sample(config)
     try:
         [incoming] = protocol.answer(request, config).incoming
@@ -143,19 +144,18 @@ def _sample(source: Source) -> tuple[Request, Incoming]:
     return request, incoming
 
 
-def _config(source: Source, protocol: Protocol) -> Config:
-    channel = Channel.objects.filter(source=source).first() or Channel()
-    try:
-        secrets = channel.secrets
-    except UnreadableError as error:
+def _config(source: Source, state: State) -> Config:
+    """Raises CommandError where what is set would not do."""
+    if not state.is_readable:
         raise CommandError(
             f"The secrets of source {source.code} were kept under another SECRET_KEY: set them"
             " anew, or add that key to SECRET_KEY_FALLBACKS."
-        ) from error
-    missing = [each.name for each in protocol.secrets if not secrets.get(each.name)]
-    if missing:
-        raise CommandError(f"Source {source.code} is not set up: set its {', '.join(missing)}.")
-    return Config(secrets, channel.options, region=settings.PHONE_REGION)
+        )
+    if state.missing:
+        missing = ", ".join(state.missing)
+        raise CommandError(f"Source {source.code} is not set up: set its {missing}.")
+    channel = channel_of(source) or Channel()
+    return Config(channel.secrets, channel.options, region=settings.PHONE_REGION)
 
 
 def _newest(rows: type[Contact | Message]) -> int:

@@ -17,7 +17,7 @@ SECRETS = {
 
 
 def config(kind: str, **options: Any) -> Config:
-    return Config(secrets=SECRETS[kind], options=options)
+    return Config(secrets=SECRETS.get(kind, {}), options=options)
 
 
 def hmac_sha256(key: bytes, message: bytes) -> str:

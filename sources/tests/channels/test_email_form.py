@@ -37,8 +37,9 @@ def test_a_form_of_tilda_is_understood():
     )
 
 
-def test_a_test_of_tilda_is_answered_ok_and_forgotten():
-    answer = heard("email_form", form(FORMS["a test of Tilda"]))
+@pytest.mark.parametrize("more", [{}, {"token": TOKEN}])
+def test_a_test_of_tilda_is_answered_ok_and_forgotten(more):
+    answer = heard("email_form", form({**FORMS["a test of Tilda"], **more}))
     assert (answer.body, answer.incoming) == ("ok", ())
 
 
