@@ -114,7 +114,12 @@ class ServingOperatorSerializer(serializers.Serializer):
         ),
         OpenApiExample(
             "A new secret, and another text",
-            {"channel": {"secrets": {"secret_token": None}, "options": {"reply_text": None}}},
+            {
+                "channel": {
+                    "secrets": dict.fromkeys(["secret_token"]),
+                    "options": {"reply_text": ""},
+                }
+            },
             request_only=True,
         ),
     ]
