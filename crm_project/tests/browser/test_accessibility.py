@@ -4,6 +4,8 @@ import pytest
 
 from access.tests.keys import make_key
 from contacts.erasing import erase_lead
+from contacts.events.services import send_test
+from contacts.events.tests.factories import SubscriptionFactory
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from leads.tests.factories import LeadFactory
@@ -20,6 +22,8 @@ def paths():
     contact, _ = arrive(source)
     ContactFactory()
     key, _ = make_key("intake", source)
+    webhook = SubscriptionFactory(failures=1)
+    send_test(webhook)
     erased = LeadFactory()
     erase_lead(erased.pk)
     return [
@@ -37,6 +41,10 @@ def paths():
         "/access/apikey/add/",
         f"/access/apikey/{key.pk}/change/",
         f"/access/apikey/revoke/?ids={key.pk}",
+        "/events/subscription/",
+        "/events/subscription/add/",
+        f"/events/subscription/{webhook.pk}/change/",
+        "/events/delivery/",
         "/leads/lead/",
         f"/leads/lead/{contact.lead_id}/change/",
         f"/leads/lead/erase/?ids={contact.lead_id}",
