@@ -40,6 +40,8 @@ KINDS = {
     "order": "заказ",
     "sticker": "стикер",
     "video": "видео",
+    # What came first may come so, and must not be lost.
+    "unsupported": "сообщение, которое WhatsApp не передаёт",
 }
 
 

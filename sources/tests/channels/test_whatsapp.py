@@ -31,7 +31,7 @@ def question(**query):
         ("interactive list", "Priority Mail Express"),
         ("interactive button", "Cancel"),
         ("reaction", None),
-        ("unsupported", None),
+        ("unsupported", "[сообщение, которое WhatsApp не передаёт]"),
         ("status", None),
     ],
 )
