@@ -4,6 +4,7 @@ import pytest
 
 from access.tests.keys import make_key
 from contacts.erasing import erase_lead
+from contacts.models import Message
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from leads.tests.factories import LeadFactory
@@ -18,6 +19,7 @@ def paths():
     operator = serve(source, name="Анна")
     serve(source, name="Борис", is_active=False)
     contact, _ = arrive(source)
+    Message.objects.create(contact=contact, text="ж" * 999, sent_at=contact.created_at)
     ContactFactory()
     key, _ = make_key("intake", source)
     erased = LeadFactory()
