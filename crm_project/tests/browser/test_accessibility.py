@@ -4,8 +4,12 @@ import pytest
 
 from access.tests.keys import make_key
 from contacts.erasing import erase_lead
+<<<<<<< HEAD
 from contacts.events.services import send_test
 from contacts.events.tests.factories import SubscriptionFactory
+=======
+from contacts.models import Message
+>>>>>>> a87166cf1ccf7a4253a2c135fc89ed418e847212
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from leads.tests.factories import LeadFactory
@@ -20,6 +24,7 @@ def paths():
     operator = serve(source, name="Анна")
     serve(source, name="Борис", is_active=False)
     contact, _ = arrive(source)
+    Message.objects.create(contact=contact, text="ж" * 999, sent_at=contact.created_at)
     ContactFactory()
     key, _ = make_key("intake", source)
     webhook = SubscriptionFactory(failures=1)
