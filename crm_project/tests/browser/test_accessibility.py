@@ -4,12 +4,9 @@ import pytest
 
 from access.tests.keys import make_key
 from contacts.erasing import erase_lead
-<<<<<<< HEAD
 from contacts.events.services import send_test
 from contacts.events.tests.factories import SubscriptionFactory
-=======
 from contacts.models import Message
->>>>>>> a87166cf1ccf7a4253a2c135fc89ed418e847212
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from leads.tests.factories import LeadFactory
