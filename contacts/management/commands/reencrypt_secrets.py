@@ -22,6 +22,6 @@ class Command(BaseCommand):
         except UnreadableError as error:
             raise CommandError(
                 f"The secret of “{error}” was kept under a key that is neither CRM_SECRET_KEY nor"
-                " in CRM_SECRET_KEY_FALLBACKS. Add it there, or make a new secret in the back office."
+                " in CRM_SECRET_KEY_FALLBACKS. Add it there, or make another secret in the admin."
             ) from error
         self.stdout.write(f"Channels: {channels}. Webhooks and notices: {subscriptions}.")
