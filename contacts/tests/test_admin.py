@@ -115,7 +115,7 @@ def test_a_source_with_contacts_cannot_be_deleted_and_says_why(admin):
 
 def formset(source, *rows, initial=0):
     data = {"name": source.name, "code": source.code, "is_active": "on"}
-    data |= {"auto_assign_waiting": "on", "strategy": source.strategy}
+    data |= {"auto_assign_waiting": "on", "strategy": source.strategy, "kind": source.kind}
     data |= {"response_handovers": source.response_handovers}
     data |= {"assignments-TOTAL_FORMS": len(rows), "assignments-INITIAL_FORMS": initial}
     data |= {f"initial-{name}": value for name, value in data.items()}

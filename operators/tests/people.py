@@ -12,6 +12,7 @@ from operators.tests.factories import OperatorFactory
 groups = importlib.import_module("operators.migrations.0004_groups")
 keys = importlib.import_module("access.migrations.0002_team_lead")
 events = importlib.import_module("contacts.events.migrations.0003_team_lead")
+notices = importlib.import_module("contacts.events.migrations.0004_notices")
 
 
 def make_user(name, *roles, **fields):
@@ -20,6 +21,7 @@ def make_user(name, *roles, **fields):
     groups.make_groups(apps, None)
     keys.allow(apps, None)
     events.allow(apps, None)
+    notices.allow(apps, None)
     user = get_user_model().objects.create_user(name, **{"is_staff": True} | fields)
     user.groups.set(Group.objects.filter(name__in=roles))
     return user

@@ -54,6 +54,8 @@ def test_the_api_says_who_made_changed_and_deleted_a_source(api):
                 "sticky": [None, False],
                 "response_handovers": [None, 2],
                 "strategy": [None, "weighted_random"],
+                "kind": [None, "api"],
+                "reuse_open_contact": [None, False],
             },
         ),
     ]
