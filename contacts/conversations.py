@@ -18,7 +18,7 @@ from django.utils import timezone
 from contacts.inquiry import Inquiry
 from contacts.locks import settled
 from contacts.models import OPEN, Contact, Message, ReceivedEvent
-from contacts.services import create_contact
+from contacts.services import create_contact, create_contacts
 from crm_project.actor import SYSTEM, Actor
 from crm_project.errors import StaleError
 from crm_project.statements import run
@@ -57,14 +57,19 @@ def _receive(source: Source, incoming: Incoming, actor: Actor) -> Received:
     if incoming.event_id is not None and not _claim(source, incoming.event_id, now):
         return Received("repeated")
     inquiry = _inquiry(source, incoming)
-    if source.reuse_open_contact and (contact := _lock_open_contact(inquiry, now)):
+    if not source.reuse_open_contact:
+        return Received("created", create_contact(inquiry, actor=actor)[0])
+    lead = _lock_lead(inquiry, now)
+    if contact := _lock_open_contact(lead, source):
         sent_at = incoming.sent_at or now
         Message.objects.create(
             contact=contact, text=inquiry.message, sent_at=sent_at, created_at=now
         )
         return Received("appended", contact)
-    contact, _decision = create_contact(inquiry, actor=actor)
-    return Received("created", contact)
+    if lead.external_id == inquiry.external_id:
+        return Received("created", create_contact(inquiry, actor=actor)[0])
+    # The short way would lock the row that was merged into this lead, out of their order.
+    return Received("created", create_contacts([inquiry], actor=actor)[0][0])
 
 
 def forget_old_events(now: datetime) -> None:
@@ -102,12 +107,15 @@ def _digest(source: Source, event_id: str) -> UUID:
     return UUID(bytes=sha256(named).digest()[:16])
 
 
-def _lock_open_contact(inquiry: Inquiry, now: datetime) -> Contact | None:
-    """The newest one that the lead has in the source; with or without one the lead is locked, so
-    that of two first messages at once the second finds the contact of the first.
-    """
+def _lock_lead(inquiry: Inquiry, now: datetime) -> Lead:
+    """So that of two first messages at once the second finds the contact of the first."""
     leads = find_or_create_leads({inquiry.external_id: inquiry.profile}, now=now)
-    pk = _newest_open(leads[inquiry.external_id], inquiry.source)
+    return leads[inquiry.external_id]
+
+
+def _lock_open_contact(lead: Lead, source: Source) -> Contact | None:
+    """The newest one that the lead, which is locked, has in the source."""
+    pk = _newest_open(lead, source)
     if pk is None:
         return None
     contact = Contact.objects.select_for_update(no_key=True).filter(pk=pk).first()

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from contacts import conversations
 from contacts.conversations import receive
+from contacts.erasing import erase_lead
 from contacts.merging import merge_leads
 from contacts.models import Contact, Message, ReceivedEvent
 from contacts.services import SourceInactive, change_status
@@ -121,6 +122,38 @@ def test_the_second_deals_with_an_event_that_the_first_could_not(source, monkeyp
     results, errors = at_once([lambda: receive(source, Incoming("1", PERSON))] * 2, 2)
     assert [type(each) for each in errors] == [SourceInactive]
     assert outcomes(results) == ["created"]
+
+
+@pytest.mark.parametrize("as_merging_did", [True, False])
+def test_who_writes_by_a_merged_id_waits_for_an_erasing_and_it_for_them(
+    source, monkeypatch, as_merging_did
+):
+    merged, survivor = LeadFactory(external_id=PERSON), LeadFactory()
+    merge_leads(survivor_id=survivor.pk, merged_id=merged.pk)
+    holds_the_lead = threading.Event()
+    look = conversations._newest_open
+
+    def look_slowly(lead, source):
+        holds_the_lead.set()
+        until_somebody_waits()
+        return look(lead, source)
+
+    def erase():
+        holds_the_lead.wait(timeout=10)
+        # Both rows, in order of ids: the one that was merged comes first.
+        return erase_lead(survivor.pk, close=True)
+
+    monkeypatch.setattr(conversations, "_newest_open", look_slowly)
+    if not as_merging_did:
+        # As if the id were the lead's own: the short way locks the merged row last.
+        monkeypatch.setattr(
+            conversations,
+            "create_contacts",
+            lambda many, **how: [conversations.create_contact(each, **how) for each in many],
+        )
+    _done, errors = at_once([lambda: receive(source, Incoming("1", PERSON)), erase], 2)
+    deadlocks = [each for each in errors if "deadlock" in str(each)]
+    assert bool(deadlocks) != as_merging_did
 
 
 def test_a_message_that_meets_the_closing_of_its_contact_makes_another_one(source):
