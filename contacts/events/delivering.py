@@ -87,9 +87,11 @@ class Courier:
         """Is there more to do?"""
         found = self._look(pool)
         if self._under_way:
-            done, _ = wait(self._under_way, LOOK_SECONDS, FIRST_COMPLETED)
+            done, pending = wait(self._under_way, LOOK_SECONDS, FIRST_COMPLETED)
             for future in done:
                 self._settle(future, pool)
+            for future in pending:
+                _renew(self._under_way[future][0])
             return True
         if self.stopped.is_set() or (self.once and not found):
             return False
@@ -118,8 +120,10 @@ class Courier:
             self.sent += 1
             try:
                 send = PREPARED[delivery.subscription.kind](delivery)
-            except SendingError as error:
-                settle(delivery, None, error.failure, now=timezone.now())
+            except Error:
+                raise
+            except Exception as error:  # a fault in one must not end the sending of all
+                settle(delivery, None, _failure(error), now=timezone.now())
                 break
             self._under_way[pool.submit(send)] = turn, delivery
             return
@@ -140,8 +144,15 @@ class Courier:
 def _outcome(future: Future[Answer]) -> tuple[Answer | None, Failure | None]:
     try:
         return future.result(), None
-    except SendingError as error:
-        return None, error.failure
+    except Exception as error:  # a fault in one must not end the sending of all
+        return None, _failure(error)
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, SendingError):
+        return error.failure
+    logger.error("an event could not be sent, by a fault of ours", exc_info=error)
+    return Failure.OURS
 
 
 def _free(now: datetime) -> QuerySet[Subscription]:
@@ -163,6 +174,19 @@ def _turns(most: int) -> Iterator[Turn]:
         until = timezone.now() + LEASE
         if _free(now).filter(pk=pk).update(leased_until=until):
             yield Turn(pk, until)
+
+
+def _renew(turn: Turn) -> None:
+    """Keep the subscription for as long as an attempt takes: a name that is looked up, or a server
+    of mail, may take longer than the lease.
+    """
+    now = timezone.now()
+    if turn.leased_until - now < LEASE / 2:
+        leased = Subscription.objects.filter(
+            pk=turn.subscription_id, leased_until=turn.leased_until
+        )
+        if leased.update(leased_until=now + LEASE):
+            turn.leased_until = now + LEASE
 
 
 def _next(turn: Turn) -> Delivery | None:

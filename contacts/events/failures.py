@@ -15,6 +15,7 @@ class Failure(models.TextChoices):
     PLAIN = "plain_http", _("the address must begin with https")
     NO_HTTP = "no_http", _("the answer was no HTTP")
     STATUS = "status", _("the receiver answered with an error")
+    OURS = "ours", _("an error of this service, which the log tells of")
     RECIPIENT = "recipient", _("this recipient cannot be written to")
     SECRET = "secret", _("the secret cannot be read: make a new one")
 

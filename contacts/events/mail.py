@@ -2,6 +2,7 @@
 
 import smtplib
 from collections.abc import Callable
+from email.errors import MessageError
 from functools import partial
 
 from django.core.mail import EmailMessage
@@ -26,7 +27,7 @@ def prepared(delivery: Delivery) -> Callable[[], Answer]:
 def _send(message: EmailMessage) -> Answer:
     try:
         message.send()
-    except smtplib.SMTPRecipientsRefused as error:
+    except (smtplib.SMTPRecipientsRefused, MessageError, ValueError) as error:
         raise SendingError(Failure.RECIPIENT) from error
     except TimeoutError as error:
         raise SendingError(Failure.TIMEOUT) from error

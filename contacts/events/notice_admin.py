@@ -69,10 +69,10 @@ class NoticeAdmin(AuditedAdmin, CarefulAdmin, ModelAdmin):
         if obj is None:
             return ["kind", "token", "source", "is_active"]
         by_bot = ["token", "kept_token"] if obj.kind == Kind.TELEGRAM else []
-        return ["name", *by_bot, "source", "is_active", "state_label"]
+        return ["name", *by_bot, "source", "is_active", "state"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
-        return ["name", "kept_token", "state_label"] if obj else []
+        return ["name", "kept_token", "state"] if obj else []
 
     @admin.display(description=_("sources"))
     def where(self, notice: Subscription) -> str:
@@ -92,6 +92,10 @@ class NoticeAdmin(AuditedAdmin, CarefulAdmin, ModelAdmin):
         if notice.failures:
             return "waiting", _("waits to try again")
         return "healthy", _("in order")
+
+    @admin.display(description=_("state"))
+    def state(self, notice: Subscription) -> str:
+        return str(self.state_label(notice)[1])
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
         token, actor = form.cleaned_data.get("token", ""), actor_of(request)

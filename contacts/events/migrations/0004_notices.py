@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='delivery',
             name='last_error',
-            field=models.CharField(blank=True, choices=[('timeout', 'no answer in time'), ('refused', 'the connection was refused'), ('unreachable', 'the connection failed'), ('no_such_name', 'there is no such host'), ('tls', 'no trusted connection by TLS'), ('bad_address', 'this is no address of http or https'), ('forbidden_address', 'the address is in a network that is not allowed'), ('plain_http', 'the address must begin with https'), ('no_http', 'the answer was no HTTP'), ('status', 'the receiver answered with an error'), ('recipient', 'this recipient cannot be written to'), ('secret', 'the secret cannot be read: make a new one')], max_length=200, verbose_name='last error'),
+            field=models.CharField(blank=True, choices=[('timeout', 'no answer in time'), ('refused', 'the connection was refused'), ('unreachable', 'the connection failed'), ('no_such_name', 'there is no such host'), ('tls', 'no trusted connection by TLS'), ('bad_address', 'this is no address of http or https'), ('forbidden_address', 'the address is in a network that is not allowed'), ('plain_http', 'the address must begin with https'), ('no_http', 'the answer was no HTTP'), ('status', 'the receiver answered with an error'), ('ours', 'an error of this service, which the log tells of'), ('recipient', 'this recipient cannot be written to'), ('secret', 'the secret cannot be read: make a new one')], max_length=200, verbose_name='last error'),
         ),
         migrations.AlterField(
             model_name='subscription',

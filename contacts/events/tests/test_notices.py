@@ -1,12 +1,16 @@
 """Operators are told of their contacts by Telegram and by e-mail."""
 
 import json
+import time
+from datetime import timedelta
+from email.errors import HeaderParseError
 from ipaddress import ip_network
 
 import pytest
 from django.core import mail
 from django.core.management import call_command
 
+from contacts.events import delivering
 from contacts.events.models import Delivery, Subscription
 from contacts.events.notice_settings import change_notice, create_notice
 from contacts.events.tests.receiver import receiving
@@ -149,6 +153,61 @@ def test_an_email_has_it_all_and_no_second_line_in_its_subject(by_email, source)
     assert "Источник: Сайт" in message.body
 
 
+def test_an_address_that_nobody_can_write_to_ends_nothing(by_email, source, monkeypatch):
+    def refuse(message):
+        # As of "\x0cb:c"@a.com, which Django's validator takes and Python's writer does not.
+        raise HeaderParseError
+
+    told(serve(source), email="anna@firm.example")
+    arrive(source, "a")
+    monkeypatch.setattr(mail.EmailMessage, "send", refuse)
+    deliver()
+    assert states() == [("dead", "recipient")]
+
+
+def prepared_badly(delivery):
+    raise KeyError
+
+
+def sent_badly(delivery):
+    return lambda: {}["nothing"]
+
+
+@pytest.mark.parametrize("broken", [prepared_badly, sent_badly])
+def test_a_fault_of_ours_is_told_and_tried_again(by_email, source, monkeypatch, caplog, broken):
+    told(serve(source), email="anna@firm.example")
+    arrive(source, "a")
+    with monkeypatch.context() as patch:
+        patch.setitem(delivering.PREPARED, "email", broken)
+        deliver()
+    assert states() == [("pending", "ours")]
+    assert "a fault of ours" in caplog.text
+    Subscription.objects.update(next_attempt_at=None)
+    deliver()
+    assert len(mail.outbox) == 1
+
+
+def test_an_attempt_that_takes_longer_than_the_lease_is_alone(by_email, source, monkeypatch):
+    told(serve(source), email="anna@firm.example")
+    arrive(source, "a")
+    begun = []
+
+    def slow(delivery):
+        def send():
+            begun.append(delivery.pk)
+            time.sleep(1.5)
+            return delivering.Answer(250)
+
+        return send
+
+    monkeypatch.setitem(delivering.PREPARED, "email", slow)
+    monkeypatch.setattr(delivering, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(delivering, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(delivering.Turn, "may_go_on", lambda turn: turn.sent < 1)
+    deliver()
+    assert len(begun) == 1
+
+
 def test_a_mail_server_that_is_away_is_tried_again(by_email, source, settings):
     told(serve(source), email="anna@firm.example")
     arrive(source, "a")
@@ -180,7 +239,10 @@ class TestTheBackOffice:
             shown = office.get(path)
             assert shown.status_code == 200
             assert TOKEN not in shown.content.decode()
-        assert f"••••{TOKEN[-4:]}" in office.get(page).content.decode()
+        page = office.get(page).content.decode()
+        assert f"••••{TOKEN[-4:]}" in page
+        assert "в порядке" in page
+        assert "healthy" not in page
 
     def test_another_token_takes_its_place_and_none_leaves_it(self, office):
         make("telegram", token=TOKEN)
