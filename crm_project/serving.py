@@ -281,9 +281,10 @@ class Worker(ThreadWorker):
             super().handle_error(req, client, addr, exc)
             return
         with suppress(OSError):
-            client.sendall(self._refusal(STATUSES.get(type(exc), 400), exc))
+            # What gunicorn says of it quotes the request, which may hold a secret.
+            client.sendall(self._refusal(STATUSES.get(type(exc), 400), type(exc).__name__))
 
-    def _refusal(self, status: int, why: object) -> bytes:
+    def _refusal(self, status: int, why: str) -> bytes:
         """An answer with which the connection ends, told of in the log under the id that it has."""
         request_id = uuid4().hex
         fields = {"request_id": request_id, "status": status}

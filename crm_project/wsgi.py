@@ -19,8 +19,11 @@ class Request(WSGIRequest):
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        kind, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        self.content_type = kind
+        try:
+            kind, params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except (TypeError, ValueError, LookupError):  # parameters in parts, or of no charset
+            kind, params, meta["CONTENT_TYPE"] = "", {}, ""
+        self.content_type, self.content_params = kind, params
 
 
 application = get_wsgi_application()

@@ -34,6 +34,15 @@ def ask(service, method, path, body=None, **headers):
     return answer.status
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["multipart/form-data; boundary*=b; boundary*0=c", "a/b; x*=nochar'en'%ff", "a/b; x*0*=%"],
+)
+def test_no_parameters_make_it_fail(service, content_type):
+    for path in ("/contacts", "/health", "/sources/form/webhook"):
+        assert ask(service, "POST", path, "x", **{"Content-Type": content_type}) < 500
+
+
 @pytest.mark.parametrize("charset", ["rot13", "hex", "idna", "unicode_escape", "utf-7", "zlib"])
 def test_no_charset_makes_it_fail(service, charset):
     sent = {"Content-Type": f"x/y; charset={charset}"}

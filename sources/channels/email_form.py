@@ -25,19 +25,23 @@ from sources.channels.reading import (
 # What the fields are called where nothing is set, in small letters; the first that is filled in
 # counts.
 KNOWN = {
-    "name": ("name", "имя", "фио", "fio", "fullname", "full_name", "your-name"),
-    "phone": ("phone", "телефон", "tel", "your-phone"),
-    "email": ("email", "e-mail", "почта", "your-email"),
+    "name": ("name", "имя", "ваше имя", "фио", "fio", "fullname", "full_name", "your-name"),
+    "phone": (
+        "phone", "телефон", "номер телефона", "ваш телефон", "тел", "tel", "your-phone",
+    ),
+    "email": (
+        "email", "e-mail", "почта", "электронная почта", "ваша почта", "your-email",
+    ),
     "message": (
-        "message", "сообщение", "text", "textarea", "comment", "comments", "комментарий",
-        "your-message",
+        "message", "сообщение", "ваше сообщение", "text", "textarea", "comment", "comments",
+        "комментарий", "вопрос", "your-message",
     ),
     "event_id": ("tranid",),
 }  # fmt: skip
 # What only programs want to know.
 TECHNICAL = {
-    "cookies", "created_date", "formid", "g-recaptcha-response", "roistat", "test", "token",
-    "tranid", "visit",
+    "cookies", "created_date", "formid", "formname", "g-recaptcha-response", "roistat", "test",
+    "token", "tranid", "visit",
 }  # fmt: skip
 TECHNICAL_PREFIXES = ("_", "form-spec-", "tildaspec-", "utm_")
 

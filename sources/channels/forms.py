@@ -92,9 +92,14 @@ def _multipart(request: Request) -> Iterator[tuple[str, str]]:
     """By the standard library's reader of mail, which has the same form."""
     head = b"Content-Type: " + octets(request.headers["content-type"]) + b"\r\n\r\n"
     try:
-        parts = message_from_bytes(head + request.body).get_payload()
-    except RecursionError:
-        raise Refused(400, "a form within forms, too deep") from None
+        yield from _parts(message_from_bytes(head + request.body))
+    # What it says of heads that are none, and of forms within forms.
+    except (TypeError, ValueError, LookupError, RecursionError) as error:
+        raise Refused(400, f"no form: {type(error).__name__}") from None
+
+
+def _parts(form: Message) -> Iterator[tuple[str, str]]:
+    parts = form.get_payload()
     if not isinstance(parts, list) or len(parts) > MOST_FIELDS:
         raise Refused(400, "no form: its parts cannot be told apart")
     for part in parts:

@@ -27,6 +27,16 @@ def filled(request, **options):
     return incoming
 
 
+@pytest.mark.parametrize(
+    "disposition",
+    ["name*=x; name*0=y", f"name*{'9' * 5000}=x", "name=a; filename*=b; filename*0=c"],
+)
+def test_a_part_with_a_head_that_is_none_is_refused(disposition):
+    body = f"--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n1\r\n--x--".encode()
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    assert refusal("email_form", Request("POST", headers, {"token": TOKEN}, body)) == 400
+
+
 def test_a_form_of_tilda_is_understood():
     assert filled(form(FORMS["a form of Tilda"])) == Incoming(
         event_id="1234:56789",
