@@ -46,12 +46,14 @@ TOLD = """
         AND {wanted}
     LEFT JOIN operators_operator ON operators_operator.id = {row}.operator_id
     ORDER BY {row}.id, happened.place, listening.id"""
+# One that is merged from the beginning is another id of somebody known.
 LEADS = """
     INSERT INTO {columns}
     SELECT listening.id, 'lead.created', NULL, {row}.id, NULL, NULL, '', NULL, {now},
         'pending', 0, ''
     FROM {leads} JOIN events_subscription AS listening ON listening.is_active
         AND listening.source_id IS NULL AND {wanted}
+    WHERE {row}.merged_into_id IS NULL
     ORDER BY {row}.id, listening.id"""
 LISTENING = "EXISTS (SELECT 1 FROM events_subscription WHERE is_active)"
 

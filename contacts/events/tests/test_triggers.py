@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -17,12 +17,13 @@ from contacts.events.models import Delivery, Event, Subscription
 from contacts.events.tests.factories import SubscriptionFactory
 from contacts.merging import merge_leads
 from contacts.models import Contact
-from contacts.services import change_status, reassign_contact
+from contacts.services import Inquiry, change_status, create_contact, reassign_contact
 from contacts.staffing import delete_operator, release_operator
 from contacts.tally.drift import drift_of_some
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import arrive, serve
 from leads.models import Lead
+from leads.services import Profile
 from leads.tests.factories import LeadFactory
 from operators.models import Operator
 from operators.tests.people import make_lead
@@ -225,6 +226,15 @@ def test_nothing_personal_is_in_the_outbox(source):
             assert word not in str(row)
 
 
+def test_another_id_of_somebody_known_is_no_new_lead(source, settings):
+    settings.MATCH_LEADS = ["phone"]
+    profile = Profile(phone="+7 900 000-01-02")
+    for external_id in ("tg:1", "site:2"):
+        create_contact(Inquiry(source, external_id, profile=profile))
+    assert Lead.objects.count() == 2
+    assert told(event="lead.created") == ["lead.created"]
+
+
 def test_all_events_are_those_of_the_triggers(source):
     first, _ = arrive(SourceFactory(), "a")
     second, _ = arrive(source, "b")
@@ -247,18 +257,29 @@ def test_triggers_that_are_gone_are_missed():
     assert triggers.missing() == []
 
 
+TRIGGERS = {
+    "sqlite": "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname, tgrelid, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger"
+    " WHERE NOT tgisinternal",
+}
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'sqlite'")
 @pytest.mark.parametrize("model", [Subscription, Delivery, Operator, Contact, Lead])
-def test_a_table_made_anew_keeps_them(model):
+def test_a_table_that_is_changed_keeps_them(model):
+    """SQLite makes it anew for that."""
+
     def all_triggers():
         with connection.cursor() as cursor:
-            query = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
-            return sorted(cursor.execute(query).fetchall())
+            cursor.execute(TRIGGERS[connection.vendor])
+            return sorted(cursor.fetchall())
 
-    before = all_triggers()
+    before, spare = all_triggers(), models.IntegerField(default=7)
+    spare.set_attributes_from_name("spare")
     with connection.schema_editor() as editor:
-        editor._remake_table(model)
+        editor.add_field(model, spare)
+    with connection.schema_editor() as editor:
+        editor.remove_field(model, spare)
     assert all_triggers() == before
     SubscriptionFactory()
     arrive(SourceFactory())
