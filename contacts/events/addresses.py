@@ -72,7 +72,8 @@ def _objection_to(address: Address, scheme: str) -> Failure | None:
     address = _meant(address)
     if any(address in network for network in settings.WEBHOOK_ALLOWED_NETWORKS):
         return None
-    if not address.is_global or address.is_multicast or address.is_reserved:
+    local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    if local or not address.is_global or address.is_multicast or address.is_reserved:
         return Failure.FORBIDDEN
     return Failure.PLAIN if scheme == "http" and settings.PRODUCTION else None
 
