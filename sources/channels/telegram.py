@@ -130,7 +130,7 @@ def _between_us(message: Mapping[str, Any], user_id: int) -> bool:
 
 
 def _said(message: Mapping[str, Any]) -> str:
-    said = text(message.get("text")) or text(message.get("caption"))
+    said = text(message.get("text"))
     if said.strip():
         return said
     if contact := part(message, "contact"):
@@ -142,7 +142,8 @@ def _said(message: Mapping[str, Any]) -> str:
     for kind, word in KINDS.items():
         if found := message.get(kind):
             detail = found if isinstance(found, dict) else {}
-            return placeholder(word, detail.get("file_name") or detail.get("emoji"))
+            shown = placeholder(word, detail.get("file_name") or detail.get("emoji"))
+            return f"{shown} {text(message.get('caption'))}".rstrip()
     return ""
 
 

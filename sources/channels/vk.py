@@ -60,10 +60,11 @@ def answer(request: Request, config: Config) -> Answer:
     user_id = _author(message)
     if user_id is None:
         return _ok(ignored="not a message of a person to the community")
-    said = text(message.get("text") or message.get("body"))
+    written = text(message.get("text") or message.get("body"))
+    # What one answers to is no news, unless there is nothing else.
+    told = [each for each in (written, *_attached(message)) if each.strip()]
+    said = text(" ".join(told or _forwarded(message)))
     if not said.strip():
-        said = text(" ".join(_attached(message)))
-    if not said:
         return _ok(ignored="a message without content")
     return _ok(
         Incoming(
@@ -114,6 +115,9 @@ def _attached(message: Mapping[str, Any]) -> Iterator[str]:
             yield placeholder(KINDS.get(kind, "вложение"), detail.get("title"), detail.get("url"))
     if part(message, "geo"):
         yield placeholder("местоположение")
+
+
+def _forwarded(message: Mapping[str, Any]) -> Iterator[str]:
     for forwarded in [*parts(message, "fwd_messages"), part(message, "reply_message")]:
         if forwarded:
             yield placeholder("пересланное сообщение", forwarded.get("text"))

@@ -130,8 +130,8 @@ def _said(message: Mapping[str, Any]) -> str:
     elif kind == "contacts":
         said = " ".join(_cards(message))
     elif kind in KINDS:
-        caption = content.get("caption") or content.get("text")
-        said = caption or placeholder(KINDS[kind], content.get("filename"))
+        shown = placeholder(KINDS[kind], content.get("filename"))
+        said = f"{shown} {text(content.get('caption') or content.get('text'))}".rstrip()
     return text(said)
 
 

@@ -26,7 +26,7 @@ WRONG = {
     "email_form": lambda event: form(event, token="wrong"),
 }
 # What comes of the documented events: contacts, and messages further to them.
-EXPECTED = {"telegram": (1, 9), "vk": (1, 1), "whatsapp": (1, 3), "email_form": (2, 0)}
+EXPECTED = {"telegram": (1, 9), "vk": (1, 1), "whatsapp": (1, 4), "email_form": (2, 0)}
 SET_UP = """
 import json
 from sources.models import Channel, Source

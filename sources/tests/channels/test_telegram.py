@@ -100,7 +100,7 @@ def test_only_ones_own_contact_is_a_phone(user_id, phone):
     ("message", "expected"),
     [
         ({"photo": [{"file_id": "x"}]}, "[фото]"),
-        ({"photo": [{"file_id": "x"}], "caption": "Вот такой"}, "Вот такой"),
+        ({"photo": [{"file_id": "x"}], "caption": "Вот такой"}, "[фото] Вот такой"),
         ({"sticker": {"emoji": "👍"}}, "[стикер: 👍]"),
         ({"location": {"latitude": 55.7, "longitude": 37}}, "[местоположение: 55.7, 37]"),
         ({"venue": {"title": "Кафе", "address": "Тверская, 1"}}, "[место: Кафе, Тверская, 1]"),

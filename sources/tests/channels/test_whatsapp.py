@@ -27,7 +27,7 @@ def question(**query):
     ("name", "expected"),
     [
         ("text", "Does it come in another color?"),
-        ("image", "Taj Mahal"),
+        ("image", "[фото] Taj Mahal"),
         ("interactive list", "Priority Mail Express"),
         ("interactive button", "Cancel"),
         ("reaction", None),
