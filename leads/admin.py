@@ -17,7 +17,7 @@ from contacts.import_admin import LeadImport
 from contacts.merging import merge_leads
 from contacts.models import Contact
 from contacts.rights import visible_contacts, visible_leads
-from contacts.selectors import count_contacts
+from contacts.selectors import count_contacts, further_messages
 from contacts.text_search import LEAD_FIELDS, leads_with
 from crm_project.admin_mixins import VisibleOnlyMixin
 from crm_project.api.access import actor_of
@@ -136,7 +136,7 @@ class LeadAdmin(
             .select_related("source", "operator")
             .defer("message")
         )
-        excerpts = contacts.annotate(excerpt=Left("message", EXCERPT))
+        excerpts = contacts.annotate(excerpt=Left("message", EXCERPT), further=further_messages())
         return excerpts.order_by("-created_at", "-pk")[:NEWEST]
 
     # --- merging ------------------------------------------------------------------------------

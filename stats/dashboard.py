@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from contacts.events.selectors import unsent
+from contacts.events.models import Subscription
+from contacts.events.selectors import given_up, unsent
 from contacts.models import OPEN, WAITING, Contact
 from contacts.selectors import with_load
 from contacts.waiting import causes
@@ -87,8 +88,9 @@ def live(now: datetime) -> dict[str, Any]:
         )
         for each in sources
     ]
-    left = unsent()
-    problems = setup_problems(staff, channels, pairs, unsent=left.pk if left else None)
+    problems = setup_problems(
+        staff, channels, pairs, unsent=_page_of(unsent()), given_up=_page_of(given_up())
+    )
     return {
         "now": now,
         "steps": _first_steps(
@@ -108,6 +110,15 @@ def live(now: datetime) -> dict[str, Any]:
 def _parted(rows: list[Any], shown: int) -> dict[str, list[Any]]:
     """What is shown at once, and what only to who asks for all."""
     return {"all": rows, "first": rows[:shown], "rest": rows[shown:]}
+
+
+def _page_of(subscription: Subscription | None) -> tuple[str, int] | None:
+    """Its page in the back office, and its id."""
+    if subscription is None:
+        return None
+    is_webhook = subscription.kind == Subscription.Kind.WEBHOOK
+    model = "subscription" if is_webhook else "operatornotice"
+    return f"admin:events_{model}_change", subscription.pk
 
 
 def _first_steps(*, operators: bool, sources: bool, assignments: bool) -> list[Step]:

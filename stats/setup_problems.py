@@ -13,6 +13,7 @@ class Code(StrEnum):
     """In the order in which they are to be mended."""
 
     EVENTS_NOT_SENT = "events_not_sent"
+    EVENTS_GIVEN_UP = "events_given_up"
     SOURCE_WITHOUT_OPERATORS = "source_without_operators"
     SOURCE_ALL_INACTIVE = "source_all_inactive"
     CHANNEL_NOT_READY = "channel_not_ready"
@@ -60,11 +61,13 @@ def setup_problems(
     sources: Collection[Channel],
     pairs: Iterable[tuple[int, int]],
     *,
-    unsent: int | None = None,
+    unsent: tuple[str, int] | None = None,
+    given_up: tuple[str, int] | None = None,
 ) -> list[Problem]:
     """All of them, in order of codes; `pairs` are the assignments: ids of source and operator.
 
-    `unsent` is the id of a subscription whose events nobody sends; None: there is none.
+    `unsent` is the page and the id of a subscription whose events nobody sends, `given_up` of one
+    that was not told of some; None: there is none.
     """
     serving: defaultdict[int, set[int]] = defaultdict(set)
     for source_id, operator_id in pairs:
@@ -77,17 +80,23 @@ def setup_problems(
     found += [_of_channel(each) for each in sources if each.is_served and each.missing]
     found += [_of_operator(each, has_source=each.pk in busy) for each in operators]
     if unsent is not None:
-        found.append(_of_events(unsent))
+        found.append(_of_events(*unsent))
+    if given_up is not None:
+        found.append(_of_given_up(*given_up))
     order = list(Code)
     return sorted((each for each in found if each), key=lambda each: order.index(each.code))
 
 
-def _of_events(subscription_id: int) -> Problem:
+def _of_events(page: str, pk: int) -> Problem:
     text = _(
         "Events wait for more than a minute and nobody sends them: run manage.py deliver_events."
     )
-    page = "admin:events_subscription_change"
-    return Problem(Code.EVENTS_NOT_SENT, text, _("Open the webhook"), page, subscription_id)
+    return Problem(Code.EVENTS_NOT_SENT, text, _("Open the webhook"), page, pk)
+
+
+def _of_given_up(page: str, pk: int) -> Problem:
+    text = _("Somebody was not told of events, and will not be: look why, and send them again.")
+    return Problem(Code.EVENTS_GIVEN_UP, text, _("Open the webhook"), page, pk)
 
 
 def _of_source(source: Channel, serving: set[int], active: set[int]) -> Problem | None:

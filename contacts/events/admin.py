@@ -138,6 +138,10 @@ class SubscriptionAdmin(AuditedAdmin, CarefulAdmin, ModelAdmin):
 
     def rotate(self, request: HttpRequest, pk: int) -> HttpResponse:
         webhook = self._to_change(request, pk)
+        # A page that is sent once more must not take away the secret that it has shown.
+        if request.POST.get("instead_of") != shown_secret(webhook):
+            self.message_user(request, _("The secret is another one since."), messages.WARNING)
+            return redirect("admin:events_subscription_change", pk)
         secret = rotate_secret(webhook, actor=actor_of(request))
         return self._secret_page(request, webhook, secret)
 
@@ -169,6 +173,7 @@ class SubscriptionAdmin(AuditedAdmin, CarefulAdmin, ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
         webhook = context.get("original")
+        context["shown_secret"] = shown_secret(webhook) if webhook else ""
         context["may_change"] = bool(webhook) and self.has_change_permission(request, webhook)
         # After the first saving the secret is shown, whatever the button.
         context |= {"show_save_and_add_another": False, "show_save_and_continue": bool(webhook)}

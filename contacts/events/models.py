@@ -18,6 +18,7 @@ class Event(models.TextChoices):
     CONTACT_ASSIGNED = "contact.assigned", _("a contact has been given to an operator")
     CONTACT_REASSIGNED = "contact.reassigned", _("a contact has gone to another operator")
     CONTACT_WAITING = "contact.waiting", _("a contact waits for an operator")
+    CONTACT_MESSAGE_RECEIVED = "contact.message_received", _("a lead has written further")
     CONTACT_CLOSED = "contact.closed", _("a contact has been closed")
     LEAD_CREATED = "lead.created", _("a lead has written for the first time")
 

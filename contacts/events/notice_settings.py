@@ -16,8 +16,12 @@ from crm_project.encryption import encrypt, masked
 from crm_project.errors import invalid
 
 Kind = Subscription.Kind
-# What makes a contact somebody's.
-EVENTS = [Event.CONTACT_ASSIGNED.value, Event.CONTACT_REASSIGNED.value]
+# What an operator has to know of.
+EVENTS = [
+    Event.CONTACT_ASSIGNED.value,
+    Event.CONTACT_REASSIGNED.value,
+    Event.CONTACT_MESSAGE_RECEIVED.value,
+]
 # As Telegram makes them: the bot's id and 35 characters.
 TOKEN = re.compile(r"[0-9]{5,20}:[A-Za-z0-9_-]{20,64}")
 

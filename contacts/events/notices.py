@@ -33,12 +33,13 @@ def notice_of(delivery: Delivery) -> Notice | None:
         return None
     with translation.override(settings.LANGUAGE_CODE):
         subject = _subject(delivery, contact)
-        return Notice(contact.operator, subject, _text(contact, subject))
+        return Notice(contact.operator, subject, _text(contact, subject, _said(delivery, contact)))
 
 
 def _subject(delivery: Delivery, contact: Contact) -> str:
     text = {
         Event.CONTACT_ASSIGNED: _("New contact № %(number)s: %(lead)s"),
+        Event.CONTACT_MESSAGE_RECEIVED: _("New message in contact № %(number)s: %(lead)s"),
         Event.CONTACT_REASSIGNED: _("Contact № %(number)s has been handed to you: %(lead)s"),
     }.get(Event(delivery.event), _("Contact № %(number)s: %(lead)s"))
     # A subject is one line.
@@ -46,15 +47,23 @@ def _subject(delivery: Delivery, contact: Contact) -> str:
     return text % {"number": contact.pk, "lead": Truncator(lead).chars(100)}
 
 
-def _text(contact: Contact, subject: str) -> str:
+def _said(delivery: Delivery, contact: Contact) -> str:
+    """What the lead wrote: in the beginning, or last."""
+    if delivery.event != Event.CONTACT_MESSAGE_RECEIVED:
+        return contact.message
+    newest = contact.messages.order_by("-created_at", "-pk").first()
+    return newest.text if newest else ""
+
+
+def _text(contact: Contact, subject: str, said: str) -> str:
     lead = contact.lead
     parts = [
         subject,
         _("Source: %(source)s") % {"source": contact.source.name},
         *(each for each in (lead.phone, lead.email) if each),
     ]
-    if contact.message:
-        parts += ["", Truncator(contact.message).chars(MOST_CHARACTERS)]
+    if said:
+        parts += ["", Truncator(said).chars(MOST_CHARACTERS)]
     if settings.PUBLIC_URL:
         page = reverse("admin:contacts_contact_change", args=[contact.pk])
         parts += ["", f"{settings.PUBLIC_URL}{page}"]

@@ -41,3 +41,10 @@ def unsent() -> Subscription | None:
     )
     left = Subscription.objects.filter(Exists(waiting), is_active=True)
     return left.exclude(leased_until__gt=late).exclude(next_attempt_at__gt=late).first()
+
+
+def given_up() -> Subscription | None:
+    """A webhook that was not told of something, and will not be by itself."""
+    dead = Delivery.objects.filter(subscription=OuterRef("pk"), state=State.DEAD)
+    webhooks = Subscription.objects.filter(kind=Subscription.Kind.WEBHOOK)
+    return webhooks.filter(Exists(dead)).first()

@@ -11,6 +11,7 @@ from contacts.tally.triggers import installed
 
 NAMES = {
     "contacts_contact": ("contact_event_insert", "contact_event_update"),
+    "contacts_message": ("message_event_insert",),
     "leads_lead": ("lead_event_insert",),
 }
 # An open contact is somebody's or waits, by constraints: one change of a row is one event.
@@ -55,6 +56,12 @@ LEADS = """
         AND listening.source_id IS NULL AND {wanted}
     WHERE {row}.merged_into_id IS NULL
     ORDER BY {row}.id, listening.id"""
+# One more in an open contact.
+MESSAGE = {
+    "row": "written",
+    "happened": "(SELECT 1 AS place, 'contact.message_received' AS event) AS happened"
+    " JOIN contacts_contact AS written ON written.id = NEW.contact_id",
+}
 LISTENING = "EXISTS (SELECT 1 FROM events_subscription WHERE is_active)"
 
 FUNCTION = """
@@ -108,6 +115,12 @@ def _on_postgresql() -> list[str]:
             previous="OLD.operator_id",
             now="now()",
         ),
+        "message_event_insert": _told(
+            **MESSAGE,
+            wanted="listening.events ? happened.event",
+            previous="NULL::bigint",
+            now="now()",
+        ),
         "lead_event_insert": LEADS.format(
             columns=COLUMNS,
             row="arrived",
@@ -127,6 +140,8 @@ def _on_postgresql() -> list[str]:
         "CREATE TRIGGER contact_event_update AFTER UPDATE OF operator_id, waiting_since, closed_at"
         f" ON contacts_contact FOR EACH ROW WHEN {changed}"
         " EXECUTE FUNCTION contact_event_update()",
+        "CREATE TRIGGER message_event_insert AFTER INSERT ON contacts_message FOR EACH ROW"
+        " EXECUTE FUNCTION message_event_insert()",
         "CREATE TRIGGER lead_event_insert AFTER INSERT ON leads_lead REFERENCING NEW TABLE"
         " AS arrived FOR EACH STATEMENT EXECUTE FUNCTION lead_event_insert()",
     ]
@@ -151,6 +166,9 @@ def _on_sqlite() -> list[str]:
         previous="OLD.operator_id",
         now=now,
     )
+    written = _told(
+        **MESSAGE, wanted=wanted.format(event="happened.event"), previous="NULL", now=now
+    )
     leads = LEADS.format(
         columns=COLUMNS,
         row="NEW",
@@ -164,6 +182,8 @@ def _on_sqlite() -> list[str]:
         "CREATE TRIGGER contact_event_update AFTER UPDATE OF operator_id, waiting_since, closed_at"
         f" ON contacts_contact WHEN {CHANGED.format(differs='IS NOT')} AND {LISTENING}"
         f" BEGIN {changed}; END",
+        f"CREATE TRIGGER message_event_insert AFTER INSERT ON contacts_message WHEN {LISTENING}"
+        f" BEGIN {written}; END",
         f"CREATE TRIGGER lead_event_insert AFTER INSERT ON leads_lead WHEN {LISTENING}"
         f" BEGIN {leads}; END",
     ]

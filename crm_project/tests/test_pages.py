@@ -5,6 +5,7 @@ import re
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles import finders
 from django.db import OperationalError
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
@@ -12,6 +13,7 @@ from django.test import Client
 from operators.tests.factories import OperatorFactory
 
 pytestmark = pytest.mark.django_db
+STATIC = re.compile(r"""{% static ["']([^"']+)["']""")
 ELSEWHERE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 
 
@@ -22,6 +24,16 @@ def in_production(settings):
 
 def superuser():
     return get_user_model().objects.create_superuser("boss", password="secret")
+
+
+def test_every_file_that_a_page_names_is_there():
+    templates = [
+        *django_settings.BASE_DIR.glob("*/templates/**/*.html"),
+        *django_settings.BASE_DIR.glob("*/*/templates/**/*.html"),
+    ]
+    named = {name for each in templates for name in STATIC.findall(each.read_text())}
+    assert "crm_project/copy.js" in named
+    assert [name for name in sorted(named) if finders.find(name) is None] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/admin/login/"])

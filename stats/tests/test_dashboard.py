@@ -282,9 +282,9 @@ def house_of(count):
 @pytest.mark.parametrize("count", [2, 50])
 def test_it_takes_a_fixed_number_of_queries(admin, count, django_assert_num_queries):
     house_of(count)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         admin.get("/admin/")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         admin.get("/admin/dashboard/")
     cache.clear()
     with django_assert_num_queries(7):

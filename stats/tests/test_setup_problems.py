@@ -5,14 +5,15 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from contacts.events.models import Delivery, Subscription
-from contacts.events.selectors import unsent
-from contacts.events.services import send_test
+from contacts.events.selectors import given_up, unsent
+from contacts.events.services import resend, send_test
 from contacts.events.tests.factories import SubscriptionFactory
 from contacts.tests.factories import ContactFactory
 from operators.tests.factories import OperatorFactory
 from sources.tests.factories import AssignmentFactory, SourceFactory
 from stats.setup_problems import Channel, Code, Staff, setup_problems
 
+PAGE = "admin:events_subscription_change"
 ANNA = Staff(1, "Anna", True, load=2, limit=2)
 IDLE = Staff(2, "Boris", False, load=0, limit=2)
 BOT = Channel(1, "Bot", True)
@@ -103,10 +104,24 @@ def test_events_that_nobody_sends_are_told_after_a_minute():
     assert unsent() is None
     Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     assert unsent() == webhook
-    [problem] = setup_problems([], [], [], unsent=webhook.pk)
+    [problem] = setup_problems([], [], [], unsent=(PAGE, webhook.pk))
     assert (problem.code, problem.pk) == (Code.EVENTS_NOT_SENT, webhook.pk)
     # Somebody is at it, or will be.
     for name in ("leased_until", "next_attempt_at"):
         Subscription.objects.update(leased_until=None, next_attempt_at=None)
         Subscription.objects.update(**{name: timezone.now()})
         assert unsent() is None
+
+
+@pytest.mark.django_db
+def test_events_that_were_given_up_are_told_until_they_are_sent_again():
+    webhook = SubscriptionFactory()
+    delivery = send_test(webhook)
+    assert given_up() is None
+    Delivery.objects.update(state="dead")
+    assert given_up() == webhook
+    [problem] = setup_problems([], [], [], given_up=(PAGE, webhook.pk))
+    assert (problem.code, problem.pk) == (Code.EVENTS_GIVEN_UP, webhook.pk)
+    delivery.refresh_from_db()
+    resend(delivery)
+    assert given_up() is None

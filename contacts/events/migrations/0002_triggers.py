@@ -14,7 +14,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("events", "0001_events"),
-        ("contacts", "0021_candidates_by_lz4"),
+        ("contacts", "0022_message"),
         ("leads", "0007_no_index_of_beginnings"),
         ("operators", "0004_groups"),
     ]

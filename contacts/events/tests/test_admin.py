@@ -77,9 +77,15 @@ def test_it_is_changed_and_the_change_is_kept(office):
 def test_another_secret_is_shown_once(office):
     webhook = SubscriptionFactory()
     assert office.get(f"{LIST}{webhook.pk}/rotate/").status_code == 405
-    secret = secret_in(office.post(f"{LIST}{webhook.pk}/rotate/"))
+    known = {"instead_of": f"••••{SECRET[-4:]}"}
+    assert known["instead_of"] in office.get(f"{LIST}{webhook.pk}/change/").content.decode()
+    secret = secret_in(office.post(f"{LIST}{webhook.pk}/rotate/", known))
     webhook.refresh_from_db()
     assert decrypt(webhook.secret) == secret != SECRET
+    # As when the page that shows it is loaded again.
+    assert office.post(f"{LIST}{webhook.pk}/rotate/", known).status_code == 302
+    webhook.refresh_from_db()
+    assert decrypt(webhook.secret) == secret
 
 
 def test_a_test_is_sent(office):

@@ -10,6 +10,7 @@ import pytest
 from django.core import mail
 from django.core.management import call_command
 
+from contacts.conversations import receive
 from contacts.events import delivering
 from contacts.events.models import Delivery, Subscription
 from contacts.events.notice_settings import change_notice, create_notice
@@ -23,6 +24,7 @@ from crm_project.errors import Conflict
 from leads.services import Profile
 from operators.models import Operator
 from operators.tests.people import make_lead, make_operator
+from sources.channels.protocol import Incoming
 from sources.tests.factories import SourceFactory
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +117,18 @@ def test_whoever_gets_it_by_a_reassign_is_told_and_whoever_had_it_is_not(bot, so
     assert "передано вам" in message["text"]
     assert first.pk != second.pk
     assert [state for state, _error in states()] == ["delivered", "delivered"]
+
+
+def test_what_a_lead_writes_further_is_told_too(bot, source):
+    source.reuse_open_contact = True
+    told(serve(source), telegram_chat_id=1)
+    for number, text in enumerate(["Здравствуйте", "Вы тут?"]):
+        receive(source, Incoming(str(number), "telegram:5", text, name="Мария"))
+    deliver()
+    [_first, (_path, message)] = sent(bot)
+    contact = Contact.objects.get()
+    assert message["text"].startswith(f"Новое сообщение в обращении № {contact.pk}: Мария\n")
+    assert message["text"].endswith("\n\nВы тут?")
 
 
 def test_of_what_is_closed_by_then_nothing_is_said(bot, source):

@@ -235,8 +235,19 @@ def test_another_id_of_somebody_known_is_no_new_lead(source, settings):
     assert told(event="lead.created") == ["lead.created"]
 
 
+def test_a_further_message_is_told_where_its_contact_is(source):
+    elsewhere = SubscriptionFactory(source=SourceFactory())
+    contact, _ = arrive(source)
+    contact.messages.create(text="Вы тут?", sent_at=timezone.now())
+    [each] = Delivery.objects.filter(event="contact.message_received")
+    assert (each.contact_id, each.lead_id) == (contact.pk, contact.lead_id)
+    assert (each.source_id, each.operator_id) == (source.pk, contact.operator_id)
+    assert not elsewhere.deliveries.exists()
+
+
 def test_all_events_are_those_of_the_triggers(source):
     first, _ = arrive(SourceFactory(), "a")
+    first.messages.create(text="Вы тут?", sent_at=timezone.now())
     second, _ = arrive(source, "b")
     reassign_contact(second.pk)
     change_status(first.pk, status="closed")
