@@ -85,7 +85,13 @@ class SourceAdmin(SourceExport, SavesAssignments, AuditedAdmin, CarefulAdmin, Mo
         return super().render_change_form(request, context, *args, **kw)
 
     def response_add(self, request: HttpRequest, obj: Source, *args: Any) -> HttpResponse:
-        return self._shown_once(request, obj) or super().response_add(request, obj, *args)
+        if shown := self._shown_once(request, obj):
+            return shown
+        if obj.kind != Source.Kind.API and "_addanother" not in request.POST:
+            # There is the channel to be set up, on its own page.
+            request.POST = request.POST.copy()
+            request.POST["_continue"] = "1"
+        return super().response_add(request, obj, *args)
 
     def response_change(self, request: HttpRequest, obj: Source) -> HttpResponse:
         return self._shown_once(request, obj) or super().response_change(request, obj)

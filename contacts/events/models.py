@@ -63,7 +63,7 @@ class Subscription(models.Model):
         verbose_name=_("source"),
         help_text=_("Only what happens in it; empty: in all of them, and new leads too."),
     )
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(_("switched on"), default=True)
     # What makes the ids of its deliveries unlike those of other installations.
     prefix = models.CharField(_("prefix"), max_length=20, default=new_prefix, editable=False)
     # Why it was switched off by itself; empty: it was not.

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('url', models.CharField(blank=True, max_length=1000, verbose_name='address')),
                 ('secret', models.TextField(blank=True, editable=False, verbose_name='secret')),
                 ('events', models.JSONField(default=list, verbose_name='events')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('is_active', models.BooleanField(default=True, verbose_name='switched on')),
                 ('prefix', models.CharField(default=contacts.events.models.new_prefix, editable=False, max_length=20, verbose_name='prefix')),
                 ('deactivated_because', models.CharField(blank=True, choices=[('gone', 'The receiver said that it is there no more (410).')], editable=False, max_length=200, verbose_name='why it was switched off')),
                 ('leased_until', models.DateTimeField(editable=False, null=True, verbose_name='leased until')),
