@@ -16,7 +16,8 @@ from urllib.parse import SplitResult, quote
 from contacts.events.addresses import PORTS, parsed, resolved
 from contacts.events.failures import Failure, SendingError
 
-# For everything: the name, the connection, the request and the answer.
+# For the connection, the request and the answer. To look up the name takes as long as the system
+# lets it, and counts; who sends keeps its lease meanwhile.
 SECONDS = 10.0
 # Of an answer no more is read than its head.
 MOST_BYTES = 16 * 1024
