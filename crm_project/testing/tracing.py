@@ -13,6 +13,9 @@ import pytest
 TRACED = (
     *("operators/tests/test_api.py", "sources/tests/test_api.py", "*/tests/test_services.py"),
     *("access/tests/test_keys.py", "access/tests/test_command.py", "access/tests/test_intake.py"),
+    *("sources/tests/test_channel_api.py", "leads/tests/test_matching.py"),
+    *("contacts/events/tests/test_api.py", "contacts/events/tests/test_admin.py"),
+    *("contacts/events/tests/test_delivering.py", "contacts/events/tests/test_notices.py"),
     *("crm_project/audit/tests/test_changes.py", "crm_project/tests/test_careful_admin.py"),
     *(
         f"contacts/tests/test_{about}.py"
@@ -26,7 +29,7 @@ TRACED = (
 TRACED_ON_POSTGRESQL = (
     *("contacts/tests/test_concurrency.py", "contacts/tests/test_direct.py"),
     *("contacts/tests/test_merging.py", "contacts/tests/test_erasing_races.py"),
-    "leads/tests/test_services.py",
+    *("leads/tests/test_services.py", "leads/tests/test_matching_races.py"),
 )
 
 tracer = coverage.Coverage(data_suffix=True)

@@ -2,10 +2,11 @@
 
 import pytest
 from django.utils import timezone
+from rest_framework.exceptions import ValidationError
 
 from access.tests.keys import bearer, make_key
 from contacts.events.models import Delivery, Event, Subscription
-from contacts.events.services import send_test
+from contacts.events.services import create_webhook, send_test
 from contacts.events.signing import is_secret
 from contacts.events.tests.factories import SECRET, SubscriptionFactory
 from crm_project.audit.models import Change
@@ -197,3 +198,9 @@ def test_the_list_costs_the_same_however_long(api, django_assert_max_num_queries
         send_test(SubscriptionFactory(source=SourceFactory(), events=[Event.CONTACT_CLOSED]))
     with django_assert_max_num_queries(3):
         assert len(api.get("/webhooks").json()["results"]) == count
+
+
+def test_a_webhook_of_no_event_is_refused_whoever_makes_it():
+    with pytest.raises(ValidationError) as raised:
+        create_webhook(Subscription(**NEW | {"events": []}))
+    assert raised.value.get_codes() == {"events": ["empty"]}
