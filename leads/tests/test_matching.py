@@ -10,10 +10,11 @@ from contacts.merging import merge_leads
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from crm_project.environment import Environment
+from crm_project.errors import StaleError
 from crm_project.testing.queries import capture_sql
-from leads import matching
+from leads import matching, services
 from leads.models import Lead
-from leads.services import Profile, find_or_create_leads
+from leads.services import Profile, erase_profiles, find_or_create_leads
 from leads.tests.factories import LeadFactory
 from operators.tests.people import make_operator
 from sources.channels.protocol import Incoming
@@ -203,3 +204,17 @@ def test_who_may_be_the_same_costs_no_more_for_many(api, anna, django_assert_max
     LeadFactory.create_batch(30, phone=PHONE, email=EMAIL)
     with django_assert_max_num_queries(7):
         assert len(api.get(f"/leads/{anna.pk}").json()["possible_duplicates"]) == 20
+
+
+@pytest.mark.usefixtures("both")
+def test_who_is_erased_once_recognised_is_looked_for_again(anna, monkeypatch):
+    recognise = services.make_aliases
+
+    def recognise_and_lose(leads):
+        aliases = recognise(leads)
+        erase_profiles(Lead.objects.filter(pk=anna.pk), now=timezone.now())
+        return aliases
+
+    monkeypatch.setattr(services, "make_aliases", recognise_and_lose)
+    with pytest.raises(StaleError):
+        known("site:1", phone=PHONE)
