@@ -131,7 +131,7 @@ class Environment:
         problem = f"{name} must look like smtp+tls://user:password@smtp.example.com:587"
         try:
             config = dict(environ.Env.email_url_config(url))
-        except Exception as error:  # as above
+        except Exception as error:  # this parser, too, raises whatever the URL provokes
             raise ImproperlyConfigured(f"{problem}.") from error
         by_smtp = config["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
         if not by_smtp or not config.get("EMAIL_HOST"):

@@ -2,36 +2,10 @@
 
 from django.db import migrations
 
-TEAM_LEAD = "Руководитель"
+from crm_project.granting import granting
+
 ACTIONS = {"Subscription": ["view", "add", "change", "delete"], "Delivery": ["view", "change"]}
-
-
-def allow(apps, schema_editor):
-    group, _created = apps.get_model("auth", "Group").objects.get_or_create(name=TEAM_LEAD)
-    group.permissions.add(*permissions(apps))
-
-
-def forbid(apps, schema_editor):
-    for group in apps.get_model("auth", "Group").objects.filter(name=TEAM_LEAD):
-        group.permissions.remove(*permissions(apps))
-
-
-def permissions(apps):
-    """As Django would make them, which does so only after all migrations."""
-    made = apps.get_model("auth", "Permission").objects
-    types = apps.get_model("contenttypes", "ContentType").objects
-    for model, actions in ACTIONS.items():
-        options = apps.get_model("events", model)._meta
-        content_type, _created = types.get_or_create(
-            app_label=options.app_label, model=options.model_name
-        )
-        for action in actions:
-            found, _created = made.get_or_create(
-                content_type=content_type,
-                codename=f"{action}_{options.model_name}",
-                defaults={"name": f"Can {action} {options.verbose_name_raw}"},
-            )
-            yield found
+allow, forbid = granting("Руководитель", "events", ACTIONS)
 
 
 class Migration(migrations.Migration):

@@ -2,31 +2,10 @@
 
 from django.db import migrations, models
 
-TEAM_LEAD = "Руководитель"
+from crm_project.granting import granting
 
-
-def allow(apps, schema_editor):
-    group, _created = apps.get_model("auth", "Group").objects.get_or_create(name=TEAM_LEAD)
-    group.permissions.add(*permissions(apps))
-
-
-def forbid(apps, schema_editor):
-    for group in apps.get_model("auth", "Group").objects.filter(name=TEAM_LEAD):
-        group.permissions.remove(*permissions(apps))
-
-
-def permissions(apps):
-    """As Django would make them, which does so only after all migrations."""
-    content_type, _created = apps.get_model("contenttypes", "ContentType").objects.get_or_create(
-        app_label="events", model="operatornotice"
-    )
-    for action in ("view", "add", "change", "delete"):
-        found, _created = apps.get_model("auth", "Permission").objects.get_or_create(
-            content_type=content_type,
-            codename=f"{action}_operatornotice",
-            defaults={"name": f"Can {action} notices to operators"},
-        )
-        yield found
+ACTIONS = {"OperatorNotice": ["view", "add", "change", "delete"]}
+allow, forbid = granting("Руководитель", "events", ACTIONS)
 
 
 class Migration(migrations.Migration):
