@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from contacts.tally import marks
 from contacts.tally.triggers import installed
@@ -40,7 +41,8 @@ def mend_texts() -> None:
 
 def _different(index: TextIndex, *, some: bool) -> Iterator[int]:
     up_to = marks.up_to(index.name)
-    starts = range(0, up_to, AT_ONCE)
+    oldest = index.model._default_manager.aggregate(oldest=Min("pk"))["oldest"] or 1
+    starts = range(oldest - 1, up_to, AT_ONCE)
     for start in random.sample(starts, 1) if some and starts else starts:
         with connection.cursor() as cursor:
             end = min(start + AT_ONCE, up_to)
