@@ -42,6 +42,7 @@ bind = _address
 worker_class = "crm_project.serving.Worker"
 workers = _number("CRM_WORKERS", min(_processors(), 4), 64)
 threads = _number("CRM_THREADS", 8, 128)
+_requests_at_once = _number("CRM_REQUESTS_AT_ONCE", 2, 128)
 # Fewer than the 1024 files that a process may usually have open; one more would end the worker.
 worker_connections = 512
 keepalive = 5
@@ -104,6 +105,10 @@ def when_ready(server: Any) -> None:
         f"Ctrl-C — остановить / to stop",
         flush=True,
     )
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    worker.requests_at_once = _requests_at_once
 
 
 def post_worker_init(worker: Any) -> None:

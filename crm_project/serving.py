@@ -14,6 +14,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from uuid import uuid4
 
 from gunicorn.http import body, errors
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from crm_project.turns import SOON, Turns
 
 # From the first byte of a request to the last of those that are gathered.
 ARRIVAL_SECONDS = 20.0
@@ -120,6 +123,9 @@ class PatientSocket(socket.socket):
 class Worker(ThreadWorker):
     """`pending_conns` are those whose request is gathered, or whose last answer is being read."""
 
+    # Set by gunicorn.conf.py.
+    requests_at_once: int
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # By how many are kept gunicorn knows when to keep no more: else idle ones fill the worker.
@@ -132,6 +138,17 @@ class Worker(ThreadWorker):
             raise SystemExit(
                 "gunicorn speaks plain HTTP here: TLS is for the proxy in front of it."
             )
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        pool = ThreadPoolExecutor(self.cfg.threads)
+        self.turns = Turns(
+            pool, self._serve, threads=self.cfg.threads, at_once=self.requests_at_once
+        )
+        return pool
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        super().wait_for_and_dispatch_events(min(timeout, SOON) if self.turns.wait else timeout)
+        self.turns.begin()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Of a connection that is new, or whose next request is here in part."""
@@ -179,7 +196,7 @@ class Worker(ThreadWorker):
         conn.sock.received.clear()
         conn.sock.invited = False
         conn.sock.patience = PATIENCE_SECONDS
-        self.tpool.submit(self._serve, conn)
+        self.turns.add(conn)
 
     def _serve(self, conn: TConn) -> None:
         """In a thread: answer, and look out for the client's next request.

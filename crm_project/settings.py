@@ -364,5 +364,6 @@ if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
 # Read by gunicorn.conf.py and start.sh; named here so that a slip of the pen is noticed.
 env.text("CRM_WORKERS")
 env.text("CRM_THREADS")
+env.text("CRM_REQUESTS_AT_ONCE")
 
 env.refuse_unknown()

@@ -215,7 +215,7 @@ def test_gunicorn_reads_the_file_as_the_settings_do(tmp_path):
     assert done.stdout.split()[1:3] == ["1", "3"]
 
 
-@pytest.mark.parametrize("name", ["PORT", "CRM_WORKERS", "CRM_THREADS"])
+@pytest.mark.parametrize("name", ["PORT", "CRM_WORKERS", "CRM_THREADS", "CRM_REQUESTS_AT_ONCE"])
 @pytest.mark.parametrize("value", ["0", "-1", "2.5", "two", "70000", "²"])
 def test_gunicorn_refuses_senseless_numbers(name, value):
     assert_one_line(gunicorn_settings(**{name: value}), name, value)
