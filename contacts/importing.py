@@ -8,35 +8,25 @@ the next one passes over what is there. Lock order: keys in their order, then as
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from django.conf import settings
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    IntegrityError,
-    OperationalError,
-    connection,
-    connections,
-    transaction,
-)
+from django.db import Error, IntegrityError, OperationalError, connection, transaction
 from rest_framework.exceptions import APIException
 
 from contacts.bulk import read_inquiries
 from contacts.import_files import LONGEST_ID, Row
+from contacts.import_pools import here, processes
 from contacts.inquiry import Inquiry
 from contacts.models import ImportedRow
 from contacts.services import create_contacts
 from crm_project.actor import Actor
 from crm_project.errors import Busy
-from crm_project.faults import fault_of
-from leads.identity import normalised_phone
+from crm_project.faults import database_trouble, fault_of
 
 # What can become of a row; `known` is one that is a contact already.
 ASSIGNED, WAITING, KNOWN, REFUSED = "assigned", "waiting", "known", "refused"
@@ -44,8 +34,8 @@ ASSIGNED, WAITING, KNOWN, REFUSED = "assigned", "waiting", "known", "refused"
 # nobody who writes to the service is to wait much longer.
 SECONDS = 0.5
 LEAST, MOST = 100, 5_000
-# While one is written, the next one is got ready, up to the lock of the operators.
-AT_ONCE = 2
+# So many rows are done sooner than others have begun to help.
+FEW = 10_000
 # SQLite has one lock for all who write, and those who wait for it look every 0.1 s.
 LEFT_TO_OTHERS = 0.15
 # Somebody else may hold an operator for as long as the service lets anybody wait.
@@ -98,23 +88,31 @@ class Under(NamedTuple):
     rows: int
 
 
+class ImportStoppedError(Exception):
+    """What the database said, in words."""
+
+
 def import_all(rows: Iterable[Row], *, actor: Actor, dry_run: bool = False) -> Iterator[Imported]:
     """Make contacts of the rows that are none yet, nearly in their order; tell of each batch when
     it is kept. With `dry_run` only look, not at whom they would go to.
 
-    Raises what the database said where others were in the way all the time.
+    Raises ImportStoppedError where the database cannot be used, or others were in the way all the
+    time; BrokenExecutor where a process that helps is ended. What was told of is kept.
     """
-    batches, size = Batches(rows), LEAST
+    rows = iter(rows)
+    first = list(islice(rows, FEW))
     alone = dry_run or connection.vendor == "sqlite" or connection.in_atomic_block
+    pool_of = here if alone or len(first) < FEW else processes
+    batches, size = Batches(chain(first, rows)), LEAST
     work = partial(_timed, actor=actor, dry_run=dry_run)
-    with _threads() as pool:
+    with pool_of() as (pool, at_once):
         under_way: deque[Under] = deque()
         while True:
             busy = frozenset().union(*(each.leads for each in under_way))
             if batch := batches.take(size, busy):
-                future = _done(work, batch) if alone else pool.submit(work, batch)
-                under_way.append(Under(future, frozenset(map(lead_of, batch)), len(batch)))
-                if len(under_way) < AT_ONCE and not alone:
+                leads = frozenset(map(lead_of, batch))
+                under_way.append(Under(pool.submit(work, batch), leads, len(batch)))
+                if len(under_way) < at_once:
                     continue
             elif not under_way:
                 return
@@ -128,31 +126,10 @@ def import_all(rows: Iterable[Row], *, actor: Actor, dry_run: bool = False) -> I
 
 def _timed(batch: Sequence[Row], *, actor: Actor, dry_run: bool) -> tuple[Imported, float]:
     began = time.monotonic()
-    return _patiently(batch, actor, dry_run), time.monotonic() - began
-
-
-def _done(work: Callable[[Any], Any], batch: Sequence[Row]) -> Future[Any]:
-    future: Future[Any] = Future()
-    future.set_result(work(batch))
-    return future
-
-
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads that keep a connection each, to be closed in the end by this one."""
-    opened: list[Any] = []
-
-    def begin() -> None:
-        mine = connections[DEFAULT_DB_ALIAS]
-        mine.inc_thread_sharing()
-        opened.append(mine)
-
     try:
-        with ThreadPoolExecutor(AT_ONCE, initializer=begin) as pool:
-            yield pool
-    finally:
-        for each in opened:
-            each.close()
+        return _patiently(batch, actor, dry_run), time.monotonic() - began
+    except Error as error:
+        raise ImportStoppedError(database_trouble(error)) from error
 
 
 def _patiently(batch: Sequence[Row], actor: Actor, dry_run: bool) -> Imported:
@@ -217,18 +194,26 @@ def key_of(source_id: int, row_id: str) -> str:
     an id may be finds it all the same.
     """
     named = f"{source_id} {row_id}".encode(errors="surrogatepass")
-    return str(UUID(bytes=sha256(named).digest()[:16]))
+    return sha256(named).hexdigest()[:32]
 
 
 def _write(good: dict[str, Inquiry], actor: Actor) -> Counter[str]:
-    for each in good.values():
-        # Remembered: it takes a while, and soon the leads are locked.
-        normalised_phone(each.profile.phone, region=settings.PHONE_REGION)
     with transaction.atomic():
+        _read_by_indexes()
         mine = claim(sorted(good))
         inquiries = [asked for key, asked in good.items() if key in mine]
         created = create_contacts(inquiries, actor=actor) if inquiries else []
     return Counter(ASSIGNED if contact.operator_id else WAITING for contact, _ in created)
+
+
+def _read_by_indexes() -> None:
+    """Whatever PostgreSQL believes of the tables, which may have been empty a moment ago: it would
+    keep to what it planned then, for foreign keys too, and read all of a table for each row.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # What must be read whole all the same looks dear then, and would be compiled first.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
 
 
 def claim(keys: Sequence[str]) -> set[str]:
@@ -238,15 +223,15 @@ def claim(keys: Sequence[str]) -> set[str]:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             found = ImportedRow.objects.filter(pk__in=keys).values_list("pk", flat=True)
-            known = {str(key) for key in found}
+            known = {key.hex for key in found}
             new = set(keys) - known
             statement = "INSERT INTO contacts_importedrow (key) VALUES (%s)"
-            cursor.executemany(statement, [[key.replace("-", "")] for key in sorted(new)])
+            cursor.executemany(statement, [[key] for key in sorted(new)])
             return new
         cursor.execute(
             "INSERT INTO contacts_importedrow (key)"
             " SELECT key::uuid FROM unnest(string_to_array(%s, ' ')) AS key"
-            " ON CONFLICT DO NOTHING RETURNING key::text",
+            " ON CONFLICT DO NOTHING RETURNING replace(key::text, '-', '')",
             [" ".join(keys)],
         )
         return {key for (key,) in cursor.fetchall()}

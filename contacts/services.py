@@ -124,11 +124,12 @@ def create_contacts(
 
     def create() -> list[tuple[Contact, Decision]]:
         leads = find_or_create_leads(_profiles(inquiries), now=moment)
+        # Before others have to wait for us.
+        contacts = _new_contacts(inquiries, leads, moment)
         sources = {inquiry.source.pk: inquiry.source for inquiry in inquiries}
         locked = lock_operators(sources=sources)
         handout = Handout(sources, locked=locked, **how)
         handout.fill(handout.available.with_queue(sources))
-        contacts = _new_contacts(inquiries, leads, moment)
         handout.expect(contacts)
         decisions = [handout.give(contact, kind=Kind.CREATE) for contact in contacts]
         lock_for_parking(

@@ -72,7 +72,8 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     LeadIsErased for the id of one that was erased before.
     """
     pattern = Lead(created_at=now)
-    new = [_new_like(pattern, *each) for each in profiles.items()]
+    there = _there_already(profiles) if len(profiles) > 1 else set()
+    new = [_new_like(pattern, *each) for each in profiles.items() if each[0] not in there]
     aliases = make_aliases(new) if settings.MATCH_LEADS else set()
     # In one order, so that two that make the same leads do not wait for each other.
     made = make_missing(sorted(new, key=attrgetter("external_id")))
@@ -90,6 +91,12 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
     if lacking:
         Lead.objects.bulk_update(map(_with_keys, lacking.values()), WRITTEN)
     return leads | made
+
+
+def _there_already(external_ids: Collection[str]) -> set[str]:
+    """So that what tells who somebody is need not be made out for those we know."""
+    known = Lead.objects.filter(external_id__in=external_ids)
+    return set(known.order_by().values_list("external_id", flat=True))
 
 
 def is_known_otherwise(external_id: str, profile: Profile) -> bool:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from contacts import importing
 from contacts.import_files import Row
 from contacts.importing import import_all
 from contacts.invariants import check_all
+from contacts.management.commands.import_contacts import STOPPED
 from contacts.models import OPEN, Contact, ImportedRow
 from contacts.services import Inquiry, change_status, create_contact
 from crm_project.actor import Actor
@@ -90,8 +92,10 @@ def test_without_the_keys_they_would_make_them_twice(firm, monkeypatch):
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("leads", [3, 1000])
-def test_beside_those_who_write_and_those_who_close(firm, monkeypatch, leads):
+@pytest.mark.parametrize("helped", [False, True])
+def test_beside_those_who_write_and_those_who_close(firm, monkeypatch, leads, helped):
     monkeypatch.setattr(importing, "LEAST", 30)
+    monkeypatch.setattr(importing, "FEW", 0 if helped else 1000)
     calls = [lambda: counted(import_all(rows(600, leads=leads), actor=ME))]
 
     def write_and_close(name):
@@ -142,26 +146,30 @@ def start(service, path):
     )
 
 
-def kill_once_there_are(count, process, contacts):
+def kill_once_there_are(count, process, contacts, kill):
     for _ in range(600):
         if contacts() > count:
             break
         assert process.poll() is None, "it ended before it was killed"
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
+    kill(process)
     process.wait()
 
 
-def killed_and_resumed(service, path, contacts):
+def all_of_them(process):
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def killed_and_resumed(service, path, contacts, *, rows=12_000, kills=(all_of_them,) * 2):
     service.migrate()
     service.manage("shell", "-c", MAKE_A_FIRM)
-    write_file(path, 12_000)
-    for count in (0, 1000):
-        kill_once_there_are(count, start(service, path), contacts)
-        assert contacts() < 12_000
+    write_file(path, rows)
+    for kill in kills:
+        kill_once_there_are(contacts(), start(service, path), contacts, kill)
+        assert contacts() < rows
     ended = service.manage("import_contacts", str(path))
     assert "there already" in ended.stdout
-    assert contacts() == 12_000
+    assert contacts() == rows
     verdict = service.manage("check_invariants", "--records=1000000", check=False)
     assert verdict.returncode == 0, verdict.stdout
 
@@ -207,8 +215,42 @@ def test_a_run_that_is_killed_goes_on_on_sqlite(tmp_path):
 def test_a_run_that_is_killed_goes_on_on_postgresql(tmp_path):
     with Server(durable=True) as server:
 
-        def contacts():
+        def asked(statement):
             with psycopg.connect(server.url()) as database:
-                return whole(database.execute(COUNTS).fetchone())
+                return database.execute(statement).fetchone()
 
-        killed_and_resumed(Service(server.url()), tmp_path / "rows.csv", contacts)
+        def it_alone(process):
+            process.kill()
+            deadline = time.monotonic() + 10
+            while asked(OTHERS) != (0,):
+                assert time.monotonic() < deadline, "those who helped go on"
+                time.sleep(0.1)
+
+        def one_that_helps(process):
+            os.kill(helpers_of(process)[0], signal.SIGKILL)
+            assert process.wait(20) == 1
+
+        def by_ctrl_c(process):
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(20) == STOPPED
+
+        killed_and_resumed(
+            Service(server.url()),
+            tmp_path / "rows.csv",
+            lambda: whole(asked(COUNTS)),
+            rows=4 * importing.FEW,
+            kills=[all_of_them, it_alone, one_that_helps, by_ctrl_c],
+        )
+
+
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+def helpers_of(process):
+    """Its processes, but for the one of Python's own."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    started = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return [pid for pid, command in started.items() if b"spawn_main" in command]

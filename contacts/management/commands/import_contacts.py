@@ -7,6 +7,7 @@ import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,22 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from contacts.import_files import FORMATS, CsvFile, JsonLines, Row
-from contacts.importing import ASSIGNED, KNOWN, REFUSED, WAITING, import_all
+from contacts.importing import (
+    ASSIGNED,
+    KNOWN,
+    REFUSED,
+    WAITING,
+    ImportStoppedError,
+    import_all,
+)
 from crm_project.actor import Actor
 from crm_project.faults import database_trouble
 from crm_project.sheets.reading import SheetError
 
 ACTOR = Actor("command", "import_contacts")
 SOME_REFUSED = 3
+# As of a shell's command that Ctrl-C has ended.
+STOPPED = 130
 WORDS = {
     "new": "would become contacts",
     ASSIGNED: "given to operators",
@@ -79,7 +89,7 @@ imported go to the file of refused ones, each with the reason; put them right th
 file.
 
 Exit codes: 0 all rows are contacts; 3 all are but the refused ones; 1 it could not begin or go on,
-what was imported stays, and it may be run again; 2 the command line was wrong."""
+what was imported stays, and it may be run again; 2 the command line was wrong; 130 Ctrl-C."""
 
     def create_parser(self, *args: Any, **kwargs: Any) -> Any:
         return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
@@ -101,8 +111,6 @@ what was imported stays, and it may be run again; 2 the command line was wrong."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Else who waits for the database gets on late while another thread thinks.
-        sys.setswitchinterval(0.0005)
         # What is there stays, and need not be looked through whenever many rows have been made.
         gc.freeze()
         name, form = options["file"], options["format"] or format_of(options["file"])
@@ -122,8 +130,18 @@ what was imported stays, and it may be run again; 2 the command line was wrong."
                 raise CommandError(str(error)) from error
             except SheetError as error:
                 raise CommandError(f"{name} cannot be read: {error}") from error
+            except ImportStoppedError as error:
+                raise CommandError(str(error)) from error
             except Error as error:
                 raise CommandError(database_trouble(error)) from error
+            except BrokenExecutor:
+                raise CommandError(
+                    "A process of the import was ended from outside. Nothing is half done; run it"
+                    " again."
+                ) from None
+            except KeyboardInterrupt:
+                said = "Stopped. What was imported stays; run it again and it goes on."
+                raise CommandError(said, returncode=STOPPED) from None
         self.tell(outcomes, rejects)
 
     def run(
