@@ -12,6 +12,7 @@ of that, and only a restart that of this.
 import re
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,8 @@ BYTES_PER_SECOND = 16 * 1024
 # After the last answer, for the client to read it before it learns that nobody listens any more.
 LINGER_SECONDS = 2.0
 PIECE = 64 * 1024
+# Until a thread that computes lets another one go on.
+SWITCH_SECONDS = 0.00001
 
 # Zeros in front, of which the parser takes any number, must not hide how long it is.
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,15})[ \t]*(?:\r|$)", re.IGNORECASE)
@@ -276,6 +279,8 @@ class Worker(ThreadWorker):
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
+        # Between the last that it takes and the end of the socket nobody else is to think.
+        sys.setswitchinterval(SWITCH_SECONDS)
         for listener in self.sockets:
             known = -1
             while known != self.nr_conns:

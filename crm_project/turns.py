@@ -61,7 +61,8 @@ class Turns(Generic[Job]):
                         return
                     job = self._begun(place)
         finally:
-            self._began.pop(place, None)
+            with self._lock:
+                self._began.pop(place, None)
 
     def _may_begin(self) -> bool:
         since = time.monotonic() - SOON
