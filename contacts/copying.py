@@ -84,7 +84,6 @@ def write_decisions(noted: Sequence[Noted], *, actor: Actor, now: datetime) -> N
 
 def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Iterator[Sequence[Cell]]:
     made = moment(now)
-    texts: dict[int, str] = {}
     for each in noted:
         decision = each.decision
         yield (
@@ -97,7 +96,7 @@ def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Itera
             decision.strategy or "",
             candidates_as_text(decision),
             skipped_as_text(decision),
-            _odds_as_text(decision, texts),
+            odds_as_text(decision),
             decision.draw,
             each.forced,
             each.hands_out,
@@ -105,18 +104,6 @@ def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Itera
             actor.name,
             made,
         )
-
-
-def _odds_as_text(decision: Decision, known: dict[int, str]) -> str:
-    """`known` are those of decisions that are alive: the same odds are the same object, from one
-    draw to the next of the same team.
-    """
-    if decision.draw is None:
-        return odds_as_text(decision)
-    key = id(decision.odds)
-    if key not in known:
-        known[key] = odds_as_text(decision)
-    return known[key]
 
 
 def candidates_as_text(decision: Decision) -> str:

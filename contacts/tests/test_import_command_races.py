@@ -7,8 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -251,6 +251,5 @@ WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
 
 def helpers_of(process):
     """Its processes, but for the one of Python's own."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    started = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return [pid for pid, command in started.items() if b"spawn_main" in command]
+    children = psutil.Process(process.pid).children()
+    return [each.pid for each in children if any("spawn_main" in part for part in each.cmdline())]

@@ -1,11 +1,14 @@
 """Few are worked on at once, what takes long holds up nobody, and nothing that came is left out."""
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from crm_project.testing.asking import ask
+from crm_project.testing.service import Service
 from crm_project.turns import SOON, Turns
 
 LONG = 10
@@ -99,3 +102,26 @@ def test_a_job_that_fails_gives_up_its_place(turns, work):
         turns.add(job)
     begin_until(turns, lambda: len(work.done) == 11)
     assert work.done.count("sound") == 1
+
+
+@pytest.mark.once
+def test_who_waits_for_the_database_holds_up_nobody_who_came_at_the_same_time(tmp_path):
+    service = Service(f"sqlite:///{tmp_path}/db.sqlite3", workers=1, threads=4)
+    service.migrate()
+    service.start()
+    database = sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(12) as clients:
+            writing = [
+                clients.submit(ask, f"{service.url}/sources", {"name": code, "code": code})
+                for code in ("vk", "tg")
+            ]
+            reading = [clients.submit(ask, f"{service.url}/operators") for _ in range(10)]
+            assert [each.result().status for each in reading] == [200] * 10
+            assert not any(each.done() for each in writing)
+            database.execute("ROLLBACK")
+            assert [each.result().status for each in writing] == [201, 201]
+    finally:
+        database.close()
+        service.kill()
