@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -230,7 +231,7 @@ class NewContactSerializer(serializers.Serializer):
         """The same for all readers, as they keep nothing of what they read: each making its own
         took longer than reading.
         """
-        return _fields_of_new_contact()
+        return _fields_of_new_contact(get_language())
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         source, look = self._source(attrs.get("source_code"), attrs.get("source_id"))
@@ -273,8 +274,9 @@ class NewContactSerializer(serializers.Serializer):
         return (look.source, look) if look else (find_source(code=code, pk=pk), None)
 
 
+# By language: DRF's messages of limits stay in the one in which they are first told.
 @cache
-def _fields_of_new_contact() -> Any:
+def _fields_of_new_contact(language: str | None) -> Any:
     return super(NewContactSerializer, NewContactSerializer()).fields
 
 

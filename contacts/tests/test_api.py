@@ -50,6 +50,14 @@ def test_a_contact_reaches_an_operator_and_says_why(api):
     assert distribution == {"outcome": "assigned", "strategy": "weighted_random"}
 
 
+def test_what_is_too_long_is_told_to_each_in_the_language_asked_for(api):
+    source = SourceFactory()
+    body = {"lead_external_id": "tg:1", "source_code": source.code, "message": "x" * 10_001}
+    for language, said in (("en", "characters"), ("ru", "символов"), ("en", "characters")):
+        answer = api.post("/contacts", body, headers={"accept-language": language})
+        assert said in answer.json()["errors"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     ("language", "words"),
     [("ru", "Свободных операторов нет"), ("en", "Nobody is available"), ("de", "Свободных")],
