@@ -165,8 +165,7 @@ class _File:
         try:
             return work(self._prune(self._connection()))
         except sqlite3.Error as error:
-            # The lower byte; those above it tell more than we ask.
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NOT_OURS:
+            if _code(error) not in NOT_OURS:
                 raise
             self._begin_anew()
             return work(self._connection())
@@ -177,8 +176,9 @@ class _File:
             self._database = sqlite3.connect(
                 self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
+            _write_ahead(self._database)
             # A power cut may take counts with it; a killed process takes none.
-            for line in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=OFF", TABLE):
+            for line in ("PRAGMA synchronous=OFF", TABLE):
                 self._database.execute(line)
             self._number = os.stat(self._path).st_ino
         return self._database
@@ -218,6 +218,25 @@ class _File:
         if self._database is not None:
             self._database.close()
             self._database = self._number = None
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Have a new file written ahead. Of all statements this one does not wait by itself for
+    another process: several that come first to the same file all do this."""
+    give_up_at = time.monotonic() + PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
+
+
+def _code(error: sqlite3.Error) -> int:
+    # The lower byte; those above it tell more than we ask.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 @lru_cache(maxsize=1)

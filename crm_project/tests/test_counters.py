@@ -145,6 +145,15 @@ def test_processes_count_exactly(path):
     assert [each.returncode for each in processes] == [0] * 4
 
 
+def test_who_comes_first_to_a_new_file_waits_for_whom_else_does(counters, path):
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.2, other.execute, ["COMMIT"])
+        end.start()
+        assert passes(counters, FIXED)
+        end.join()
+
+
 def test_what_was_counted_survives_a_killed_process(path):
     loose = {"name": Limit(10_000_000, 600)}
     counters = Counters(path, "secret")

@@ -3,6 +3,7 @@
 import json
 import logging
 import logging.config
+import re
 from io import StringIO
 
 import psycopg
@@ -38,6 +39,11 @@ def lines():
 @pytest.fixture
 def of_requests(lines):
     return lambda: [each for each in lines() if each["message"] == "request"]
+
+
+def tells_phone(line):
+    """Whether the phone is in it. Any three of its digits may be in a request's id by chance."""
+    return re.search(r"900.{0,3}123.{0,3}45", json.dumps(line))
 
 
 def as_json(logger, level, message, *args, error=None):
@@ -94,7 +100,7 @@ def test_the_path_is_told_by_its_pattern_and_ids(client, of_requests, path, rout
     client.get(path)
     (line,) = of_requests()
     assert (line["route"], line.get("ids")) == (route, ids)
-    assert "900" not in json.dumps(line)
+    assert not tells_phone(line)
 
 
 def test_what_is_refused_before_its_view_has_its_route_too(client, of_requests):
@@ -234,7 +240,7 @@ class TestErrors:
         assert exception["type"] == "builtins.ValueError"
         assert exception["frames"][-1].startswith("crm_project/tests/test_logs.py:")
         assert exception["frames"][-1].endswith(" fail")
-        assert "900" not in json.dumps(failed)
+        assert not tells_phone(failed)
 
     @pytest.mark.postgres
     def test_a_database_error_tells_its_code_and_not_its_detail(self):
@@ -258,7 +264,7 @@ class TestErrors:
             ("django.db.utils.IntegrityError", None),
             ("psycopg.errors.UniqueViolation", "23505"),
         ]
-        assert "900" not in json.dumps(line)
+        assert not tells_phone(line)
 
     def test_a_recursion_without_end_is_not_told_whole(self):
         def again():
@@ -375,7 +381,7 @@ class TestConfiguration:
 def test_a_suspicious_request_has_frames_but_no_text():
     error = raised(lambda: (_ for _ in ()).throw(DisallowedHost(PHONE)))
     line = as_json("django.security.DisallowedHost", logging.ERROR, PHONE, error=error)
-    assert "900" not in json.dumps(line)
+    assert not tells_phone(line)
 
 
 def test_time_in_the_database_is_part_of_the_whole(client, of_requests, monkeypatch):
