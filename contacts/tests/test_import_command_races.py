@@ -211,7 +211,16 @@ def test_a_run_that_is_killed_goes_on_on_sqlite(tmp_path):
     killed_and_resumed(service, tmp_path / "rows.csv", contacts)
 
 
+@pytest.fixture
+def at_a_terminal():
+    """Whom we start listens to Ctrl-C, also where we run in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.postgres
+@pytest.mark.usefixtures("at_a_terminal")
 def test_a_run_that_is_killed_goes_on_on_postgresql(tmp_path):
     with Server(durable=True) as server:
 
