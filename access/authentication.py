@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -31,6 +32,17 @@ class ApiKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+class BackOfficeAuthentication(SessionAuthentication):
+    """By the session of somebody signed in; who sends none need not be looked for."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        # For `Vary: Cookie`, which is true either way.
+        request.session.accessed = True
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return None
+        return super().authenticate(request)
+
+
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "access.authentication.ApiKeyAuthentication"
     name = "apiKey"
@@ -46,7 +58,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 class BackOfficeScheme(SessionScheme):
     """drf-spectacular's own, which says nothing of how one gets the cookie."""
 
-    priority = 0
+    target_class = "access.authentication.BackOfficeAuthentication"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         words = "Nothing to type: sign in at /admin/ in this browser."

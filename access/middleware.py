@@ -24,7 +24,7 @@ class ApiKeyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.api_key, request.api_key_error = None, None
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "bearer" and not request.path_info.startswith(TAKE_NO_KEYS):
             request.api_key, request.api_key_error = _read(text.strip(" "))
         return self.get_response(request)

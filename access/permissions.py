@@ -3,6 +3,7 @@ and in the first look everybody on this machine. The table of it is in docs/acce
 """
 
 import ipaddress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ ONLY = {
 # What it takes to see figures about everybody.
 FIGURES = ["operators.view_operator", "contacts.view_contact"]
 # Headers with which a proxy says that the request came from elsewhere.
-FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+FORWARDED = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"}
 
 
 class ApiPermission(DjangoModelPermissions):
@@ -126,10 +127,15 @@ def is_open(request: AnyRequest) -> bool:
 
 def came_from_here(request: AnyRequest) -> bool:
     """From a program of this machine, and not handed on by a proxy that runs on it."""
-    if any(name in request.headers for name in FORWARDED):
+    if not FORWARDED.isdisjoint(request.META):
         return False
+    return _is_loopback(request.META.get("REMOTE_ADDR", ""))
+
+
+@lru_cache
+def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 
@@ -160,7 +166,7 @@ def _refuse_if_from_elsewhere(request: Request) -> None:
                 " CRM_PRODUCTION=true."
             )
         )
-    origin = request.headers.get("Origin")
+    origin = request.META.get("HTTP_ORIGIN")
     if origin and _host_of(origin) != request.get_host():
         raise PermissionDenied(_("A page of another site may not use the open API."))
 

@@ -45,7 +45,7 @@ def idempotent(action: Action) -> Callable[[Any, Request], HttpResponse]:
 
     @wraps(action)
     def keyed(view: Any, request: Request) -> HttpResponse:
-        key = request.headers.get(HEADER)
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if key is None:
             return action(view, request)
         if not re.fullmatch(FORM, key):

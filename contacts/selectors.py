@@ -96,8 +96,8 @@ def look_at_one(source_id: int, operator_id: int, *, now: datetime) -> Look | No
     return _look(_one.rows(source_id, operator_id), now)
 
 
-# What is known of the source, without what may be long.
-_OF_SOURCE = [each.attname for each in Source._meta.concrete_fields if each.name != "description"]
+# What an arrival asks of the source: each operator's row has it.
+_OF_SOURCE = ["id", "code", "is_active", "auto_assign_waiting", "sticky", "strategy"]
 _OF_OPERATOR = [
     "operator",
     "operator__name",

@@ -6,6 +6,9 @@ from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from crm_project.responses import error_response
@@ -56,6 +59,21 @@ class ErrorShapeMiddleware:
         shaped = error_response(405, "method_not_allowed", _("This method is not allowed here."))
         shaped["Allow"] = response.get("Allow", "GET, HEAD")
         return shaped
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Django's, which looks for languages in addresses, too: ours have none."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        translation.activate(translation.get_language_from_request(request))
+        request.LANGUAGE_CODE = translation.get_language()
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        patch_vary_headers(response, ["Accept-Language"])
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
 
 
 class NoNullMiddleware:

@@ -20,7 +20,7 @@ from crm_project.logs import Serving, serving
 
 logger = logging.getLogger(__name__)
 
-HEADER = "X-Request-ID"
+HEADER, KEPT_AS = "X-Request-ID", "HTTP_X_REQUEST_ID"
 FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # Asked for again and again, and of no interest.
@@ -59,7 +59,7 @@ class Work:
     """What a request costs while it is `under_way`."""
 
     def __init__(self, request: HttpRequest) -> None:
-        given = request.headers.get(HEADER, "")
+        given = request.META.get(KEPT_AS, "")
         self.serving = Serving(given if FORM.fullmatch(given) else uuid4().hex)
         self.request = request
         self.begun = perf_counter()

@@ -94,7 +94,7 @@ MIDDLEWARE = [
     "crm_project.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "crm_project.middleware.LanguageMiddleware",
     "crm_project.middleware.ErrorShapeMiddleware",
     "crm_project.middleware.NoNullMiddleware",
     "crm_project.middleware.BodyLimitMiddleware",
@@ -270,7 +270,7 @@ IDEMPOTENCY_HOURS = env.integer("CRM_IDEMPOTENCY_HOURS", default=24, least=24, m
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "access.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "access.authentication.BackOfficeAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.ApiPermission"],
     "DEFAULT_PARSER_CLASSES": ["crm_project.api.parsers.JSONParser"],

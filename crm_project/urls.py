@@ -15,9 +15,10 @@ from crm_project.home import favicon, home
 
 urlpatterns = [
     path("", home, name="home"),
+    # First, as they are tried in turn, what is asked for most.
+    path("", include("contacts.urls")),
     path("", include("operators.urls")),
     path("", include("sources.urls")),
-    path("", include("contacts.urls")),
     path("", include("contacts.events.urls")),
     path("", include("leads.urls")),
     path("", include("stats.urls")),

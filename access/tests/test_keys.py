@@ -238,3 +238,9 @@ def test_the_one_who_makes_it_may_be_the_system():
     key = ApiKey(name="Бот", scope="read")
     create_key(key)
     assert key.created_by == ""
+
+
+@pytest.mark.parametrize("cookies", [{}, {"sessionid": "of nobody"}])
+def test_an_answer_depends_on_the_cookie_if_there_is_none_too(client, cookies):
+    client.cookies.load(cookies)
+    assert "Cookie" in client.get("/sources")["Vary"].split(", ")
