@@ -1,5 +1,6 @@
 """A part of a text is found wherever it stands, copied already or not, and by no erased text."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
@@ -159,6 +160,8 @@ def test_nothing_of_an_erased_text_is_left_in_the_copies(api, texts):
             cursor.execute(f"SELECT text FROM {index.table}")  # noqa: S608  # a name of our own
             kept += " ".join(text for (text,) in cursor.fetchall())
     assert "Борис" in kept
+    # Its digits are random.
+    kept = re.sub("erased:[0-9a-f]{16}", "", kept)
     assert not [part for part in ("Щенок", "Щукина", "7701", "900") if part in kept]
 
 
