@@ -123,9 +123,9 @@ class Load:
             tenths = 10 * self.ended // self.requests
         else:
             tenths = min(10, int(10 * (perf_counter() - self.begun) / self.seconds))
-        if tenths > self.tenths:
-            self.tenths = tenths
-            say({"tenths": tenths})
+        for done in range(self.tenths + 1, tenths + 1):
+            say({"tenths": done})
+        self.tenths = max(self.tenths, tenths)
 
     def is_over(self) -> bool:
         if self.requests:

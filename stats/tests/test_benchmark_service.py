@@ -12,9 +12,22 @@ from django.core.management import get_commands
 
 from crm_project.testing.service import ROOT
 from stats.benchmark.comparing import variants
+from stats.benchmark.load import Load
 from stats.benchmark.own_database import PREFIX
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+PLAN = {
+    "kind": "intake",
+    "port": 0,
+    "seconds": 0.3,
+    "requests": None,
+    "connections": 2,
+    "sources": ["one"],
+    "leads": 1,
+    "headers": {},
+    "seed": 1,
+    "mark": "x",
+}
 
 
 @pytest.fixture
@@ -109,6 +122,14 @@ def test_every_row_of_the_file_is_imported(url):
     assert found["app_cpu_seconds"] > 0
 
 
+def test_each_tenth_is_told_where_several_end_with_one_answer(capsys):
+    load = Load(PLAN | {"requests": 4})
+    for _ in range(4):
+        load.count()
+    told = [json.loads(line)["tenths"] for line in capsys.readouterr().out.splitlines()]
+    assert told == [*range(1, 11)]
+
+
 def test_what_is_cut_is_counted_and_nobody_waits_for_it():
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -121,18 +142,7 @@ def test_what_is_cut_is_counted_and_nobody_waits_for_it():
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        plan = {
-            "kind": "intake",
-            "port": server.getsockname()[1],
-            "seconds": 0.3,
-            "requests": None,
-            "connections": 2,
-            "sources": ["one"],
-            "leads": 1,
-            "headers": {},
-            "seed": 1,
-            "mark": "x",
-        }
+        plan = PLAN | {"port": server.getsockname()[1]}
         done = subprocess.run(
             [sys.executable, "-m", "stats.benchmark.load"],
             input=json.dumps(plan),
