@@ -8,7 +8,7 @@ lock is open meanwhile, and the database is asked by one of us alone.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -105,7 +105,8 @@ class Courier:
             return False
         self._look_at = time.monotonic() + LOOK_SECONDS
         found = False
-        for turn in _turns(AT_ONCE - len(self._under_way)):
+        ours = {turn.subscription_id for turn, _ in self._under_way.values()}
+        for turn in _turns(AT_ONCE - len(self._under_way), but=ours):
             found = True
             self._go_on(turn, pool)
         return found
@@ -165,12 +166,15 @@ def _free(now: datetime) -> QuerySet[Subscription]:
     )
 
 
-def _turns(most: int) -> Iterator[Turn]:
-    """Lease those for which there is something to send, who waited longest first."""
+def _turns(most: int, *, but: Collection[int]) -> Iterator[Turn]:
+    """Lease those for which there is something to send, who waited longest first. Not those that
+    are under way, even if we were held up and their leases have ended.
+    """
     now = timezone.now()
     pending = Delivery.objects.filter(subscription=OuterRef("pk"), state=Delivery.State.PENDING)
-    due = _free(now).filter(Exists(pending)).order_by(F("leased_until").asc(nulls_first=True), "pk")
-    for pk in list(due.values_list("pk", flat=True)[:most]):
+    due = _free(now).filter(Exists(pending)).exclude(pk__in=but)
+    first = due.order_by(F("leased_until").asc(nulls_first=True), "pk")
+    for pk in list(first.values_list("pk", flat=True)[:most]):
         until = timezone.now() + LEASE
         if _free(now).filter(pk=pk).update(leased_until=until):
             yield Turn(pk, until)

@@ -1,7 +1,9 @@
 """Operators are told of their contacts by Telegram and by e-mail."""
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.errors import HeaderParseError
 from ipaddress import ip_network
@@ -220,6 +222,24 @@ def test_an_attempt_that_takes_longer_than_the_lease_is_alone(by_email, source, 
     monkeypatch.setattr(delivering.Turn, "may_go_on", lambda turn: turn.sent < 1)
     deliver()
     assert len(begun) == 1
+
+
+def test_who_was_held_up_for_longer_than_the_lease_sends_nothing_twice(
+    by_email, source, monkeypatch
+):
+    told(serve(source), email="anna@firm.example")
+    arrive(source, "a")
+    answered = threading.Event()
+    monkeypatch.setitem(delivering.PREPARED, "email", lambda delivery: lambda: answered.wait(10))
+    monkeypatch.setattr(delivering, "LEASE", timedelta(0))
+    monkeypatch.setattr(delivering, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(delivering.Turn, "may_go_on", lambda turn: True)
+    courier = delivering.Courier(stopped=threading.Event())
+    with ThreadPoolExecutor() as pool:
+        courier._look(pool)
+        courier._look(pool)
+        answered.set()
+    assert courier.sent == 1
 
 
 def test_a_mail_server_that_is_away_is_tried_again(by_email, source, settings):
