@@ -12,19 +12,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import Model
 
 from contacts.models import Contact
 from contacts.tally import marks
 from contacts.tally.folding import in_turns
 from contacts.tally.models import Mark
+from crm_project.errors import Busy
+from crm_project.faults import fault_of
 from leads.models import Lead
 
 # Fewer letters have no trigram.
 SHORTEST = 3
 # Fewer are as quickly read themselves.
 LEAST, AT_ONCE = 1_000, 5_000
+# Whoever changes several texts at once might wait for us, and we for them. How long, at most.
+PATIENCE = "100ms"
 # What a mark has `seen` on SQLite, which has no other use for it, when texts have been erased.
 ERASED = -1
 
@@ -184,17 +188,23 @@ def _wipe(index: TextIndex) -> int:
 
 
 def _copy_new(index: TextIndex, least: int) -> int:
+    """How many; 0, too, where others are in the way: the next call copies them."""
+
     def copy(mark: Mark, end: int) -> None:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                # Whoever changes several texts at once might wait for us, and we for them.
-                cursor.execute("SET LOCAL lock_timeout = '100ms'")
+                cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
             cursor.execute(filled(COPY[connection.vendor], index), [mark.up_to, end])
 
     if not is_there(index):
         return 0
     rows = index.model._default_manager.order_by()
-    return marks.advance(index.name, rows, copy, least=least, at_once=AT_ONCE)
+    try:
+        return marks.advance(index.name, rows, copy, least=least, at_once=AT_ONCE)
+    except OperationalError as error:
+        if isinstance(fault_of(error), Busy):
+            return 0
+        raise
 
 
 def candidates(index: TextIndex, term: str, *, most: int) -> list[int]:

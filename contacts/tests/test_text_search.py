@@ -70,7 +70,8 @@ def texts():
 
 
 @pytest.mark.postgres
-def test_what_is_changed_while_it_is_copied_is_found_by_what_it_is_then(api, texts):
+def test_what_is_changed_while_it_is_copied_is_found_by_what_it_is_then(api, texts, monkeypatch):
+    monkeypatch.setattr(text_index, "PATIENCE", "60s")
     keep_up_texts(least=1)
     changed = threading.Event()
 
@@ -85,6 +86,18 @@ def test_what_is_changed_while_it_is_copied_is_found_by_what_it_is_then(api, tex
         assert changed.wait(10)
         keep_up_texts(least=1)
         changing.result()
+    copy_all()
+    assert len(ids(api, "/leads", "рислав")) == 1
+    assert list(texts_that_differ()) == []
+
+
+@pytest.mark.postgres
+def test_who_changes_a_text_for_long_holds_up_nothing_but_the_copies(api, texts):
+    keep_up_texts(least=1)
+    with transaction.atomic():
+        Lead.objects.filter(name="Борис").update(name="Борислав")
+        elsewhere(lambda: keep_up_texts(least=1))
+    assert marks.up_to(MESSAGES.name) > 0 == marks.up_to(PEOPLE.name)
     copy_all()
     assert len(ids(api, "/leads", "рислав")) == 1
     assert list(texts_that_differ()) == []
