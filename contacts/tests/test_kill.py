@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import urllib.request
 
 import psycopg
@@ -19,14 +20,14 @@ from crm_project.testing.service import Service
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))
 
-pytestmark = pytest.mark.timeout(60 + 30 * ROUNDS)
+pytestmark = pytest.mark.timeout(60 + 90 * ROUNDS)
 
 
 def call(url, body):
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -52,6 +53,9 @@ def killed_amid_creates(service, kill, attempt=0):
     ]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + 30
+    while not acknowledged and time.monotonic() < deadline:
+        time.sleep(0.01)
     threads[0].join(0.7)
     kill()
     for thread in threads:
