@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from contacts.models import ContactTally
+from crm_project.patience import session_options
 from crm_project.testing.secrets import watching
 
 hypothesis_settings.register_profile("default", deadline=None)
@@ -66,6 +67,14 @@ def _no_secret_is_logged():
         yield
     if leaks := watch.leaks():
         pytest.fail(f"the log tells what it must not: {leaks}")
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Who connects to PostgreSQL from now on waits longer for a lock than any machine is slow."""
+    options = connection.settings_dict["OPTIONS"]
+    longer = f"{options['options']} {session_options(lock_timeout=60)}"
+    monkeypatch.setitem(options, "options", longer)
 
 
 @pytest.fixture

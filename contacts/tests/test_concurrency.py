@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -25,7 +25,7 @@ from contacts.staffing import (
 )
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import owner
-from crm_project.testing.functions import UNLOCKED, redefined, slow
+from crm_project.testing.functions import HELD, UNLOCKED, redefined
 from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
 from leads.models import Lead
 from operators.models import DayOff, Operator
@@ -34,7 +34,11 @@ from operators.tests.factories import OperatorFactory
 from sources.services import delete_source
 from sources.tests.factories import AssignmentFactory, SourceFactory
 
-pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("patient"),
+]
 
 
 def arrive(source, number=1):
@@ -57,16 +61,20 @@ def loads():
 
 @pytest.fixture
 def meet_before_writing(monkeypatch):
-    """Two decisions wait for each other between the count and the insert, if they can."""
-    meeting = threading.Barrier(2)
+    """Two decisions wait for each other between the count and the insert, for so long at most."""
 
-    def decide(*args):
-        with suppress(threading.BrokenBarrierError):
-            meeting.wait(timeout=0.7)
-        return draw_one(*args)
+    def arrange(seconds):
+        meeting = threading.Barrier(2, timeout=seconds)
 
-    draw_one = handout.draw_one
-    monkeypatch.setattr(handout, "draw_one", decide)
+        def decide(*args):
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait()
+            return draw_one(*args)
+
+        draw_one = handout.draw_one
+        monkeypatch.setattr(handout, "draw_one", decide)
+
+    return arrange
 
 
 def two_arrive_for_one_place(strategy="weighted_random"):
@@ -77,23 +85,35 @@ def two_arrive_for_one_place(strategy="weighted_random"):
     return Contact.objects.exclude(operator=None).count()
 
 
+def held_until_both_wait(*changes):
+    """Of two that arrive: one before it writes, and the other there too, or for the first."""
+    with redefined(HELD, *changes), connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute("SELECT pg_advisory_lock(1)")
+        arriving = pool.submit(elsewhere, two_arrive_for_one_place)
+        try:
+            until_somebody_waits(many=2)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(1)")
+        return arriving.result()
+
+
 def test_two_arrivals_do_not_share_the_last_place():
-    with redefined(slow(0.7)):
-        assert two_arrive_for_one_place() == 1
+    assert held_until_both_wait() == 1
 
 
 def test_without_the_lock_they_would_share_it():
     # Guards the test above: if this one fails, that one proves nothing.
-    with redefined(slow(0.7), UNLOCKED):
-        assert two_arrive_for_one_place() == 2
+    assert held_until_both_wait(UNLOCKED) == 2
 
 
 class TestTheLongWay:
     def test_two_arrivals_do_not_share_the_last_place(self, meet_before_writing):
+        meet_before_writing(seconds=0.7)
         assert two_arrive_for_one_place("least_loaded") == 1
 
     def test_without_the_lock_they_would_share_it(self, meet_before_writing, monkeypatch):
         # Guards the test above: if this one fails, that one proves nothing.
+        meet_before_writing(seconds=10)
         monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
         assert two_arrive_for_one_place("least_loaded") == 2
 
@@ -281,12 +301,12 @@ class TestNobodyWaitsBesideAFreeOperator:
 
         def arrive_slowly(*args):
             counted.set()
-            looked.wait(2)
+            looked.wait(10)
             return draw_one(*args)
 
         def close(held):
             threading.current_thread().name = "closing"
-            counted.wait(2)
+            counted.wait(10)
             change_status(held.pk, status="closed")
             looked.set()
 

@@ -98,22 +98,22 @@ def test_an_erasure_waits_for_an_arrival_that_has_found_the_lead(anna, monkeypat
 
 def _arrival_amid_erasure(anna, monkeypatch, *, locking):
     """The lead of a contact whose arrival had found Anna just before she was erased."""
-    found, go = threading.Event(), threading.Event()
+    found, done = threading.Event(), threading.Event()
     source, real = SourceFactory(), services.lock_operators
 
     def lock_operators(**kwargs):
-        found.set()
-        go.wait(timeout=10)
+        if not found.is_set():
+            found.set()
+            if locking:
+                until_somebody_waits()
+            else:
+                done.wait(timeout=10)
         return real(**kwargs)
 
     def erase():
         found.wait(timeout=10)
-        timer = threading.Timer(0.5, go.set)
-        timer.start()
-        try:
-            return erase_lead(anna.pk)
-        finally:
-            timer.join()
+        erase_lead(anna.pk)
+        done.set()
 
     monkeypatch.setattr(services, "lock_operators", lock_operators)
     if not locking:
@@ -170,9 +170,9 @@ def test_without_its_lock_the_contact_would_be_open_at_an_erased_lead(anna, monk
     assert breaches()
 
 
-def import_amid_erasure(anna, monkeypatch):
+def import_amid_erasure(anna, monkeypatch, *, locking):
     """Rows of Anna's are read, to be imported next, when her data are to be erased."""
-    reading, go = threading.Event(), threading.Event()
+    reading, done = threading.Event(), threading.Event()
     content = csv_file(["external_id", "name"], ["tg:77", "Анна"])
     user = get_user_model().objects.create_user("boss")
     run = read_in(io.BytesIO(content), kind=LEADS, file_name="a.csv", user=user)
@@ -180,32 +180,32 @@ def import_amid_erasure(anna, monkeypatch):
 
     def check(*args):
         reading.set()
-        go.wait(timeout=10)
+        if locking:
+            until_somebody_waits()
+        else:
+            done.wait(timeout=10)
         return real(*args)
 
     def erase():
         reading.wait(timeout=10)
-        timer = threading.Timer(0.5, go.set)
-        timer.start()
         erase_lead(anna.pk)
-        # Else the import would find her before she is erased.
-        go.set()
-        timer.join()
+        done.set()
 
     monkeypatch.setattr(import_runs, "check", check)
+    if not locking:
+        monkeypatch.setattr(erasing, "lock_unfinished_imports", list)
     _, errors = at_once([lambda: advance(run.pk, actor=Actor("user", "boss")), erase], 2)
     return errors
 
 
 def test_an_erasure_waits_for_a_part_that_is_being_imported(anna, monkeypatch):
-    assert import_amid_erasure(anna, monkeypatch) == []
+    assert import_amid_erasure(anna, monkeypatch, locking=True) == []
     assert not Lead.objects.filter(external_id="tg:77").exists()
 
 
 def test_without_the_lock_of_the_import_she_would_be_back(anna, monkeypatch):
     # Guards the test above: if this one fails, that one proves nothing.
-    monkeypatch.setattr(erasing, "lock_unfinished_imports", list)
-    assert import_amid_erasure(anna, monkeypatch) == []
+    assert import_amid_erasure(anna, monkeypatch, locking=False) == []
     assert Lead.objects.filter(external_id="tg:77").exists()
 
 
@@ -236,6 +236,7 @@ def test_a_key_that_somebody_holds_makes_the_erasure_give_up(api, monkeypatch):
     assert source.contacts.get().lead.external_id == "tg:77"
 
 
+@pytest.mark.usefixtures("patient")
 def test_crossing_work_neither_deadlocks_nor_leaves_anybody_half_erased():
     """Erasures, of one and of many, amid arrivals with keys, merges, edits and closings."""
     source = SourceFactory(code="bot")

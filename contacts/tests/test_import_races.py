@@ -32,13 +32,15 @@ def run(monkeypatch):
     return read_in(io.BytesIO(csv_file(*rows)), kind=CONTACTS, file_name="a.csv", user=user)
 
 
-def meet_before_reading(monkeypatch):
-    """Two who advance wait for each other once they know which part is next, if they can."""
-    meeting = threading.Barrier(2)
+def meet_before_reading(monkeypatch, *, seconds):
+    """Two who advance wait for each other once they know which part is next, for so long at
+    most.
+    """
+    meeting = threading.Barrier(2, timeout=seconds)
 
     def check(*args):
         with suppress(threading.BrokenBarrierError):
-            meeting.wait(timeout=0.7)
+            meeting.wait()
         return original(*args)
 
     original = import_runs.check
@@ -54,7 +56,7 @@ def two_at_once(run):
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_clicks_at_once_import_two_parts(run, monkeypatch):
-    meet_before_reading(monkeypatch)
+    meet_before_reading(monkeypatch, seconds=0.7)
     assert two_at_once(run) == [f"client:{n}" for n in range(4)]
     assert ImportRun.objects.get().parts_done == 2
 
@@ -63,7 +65,7 @@ def test_two_clicks_at_once_import_two_parts(run, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_they_would_import_the_same_part_twice(run, monkeypatch):
     # Guards the test above: if this one fails, that one proves nothing.
-    meet_before_reading(monkeypatch)
+    meet_before_reading(monkeypatch, seconds=10)
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
     assert len(set(two_at_once(run))) == 2
 

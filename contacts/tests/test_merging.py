@@ -180,45 +180,40 @@ class TestApi:
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
-    @pytest.fixture
-    def slow_arrival(self, monkeypatch):
-        """An arrival stops between finding its lead and writing its contact until let go."""
-        found, go = threading.Event(), threading.Event()
+    def arrival_amid_merge(self, monkeypatch, *, locking):
+        """Where the contact ends that found its lead just before that was merged."""
+        found, done = threading.Event(), threading.Event()
+        survivor, merged = LeadFactory.create_batch(2)
+        source, real = SourceFactory(), services.lock_operators
 
         def lock_operators(**kwargs):
-            found.set()
-            go.wait(timeout=10)
+            if not found.is_set():
+                found.set()
+                if locking:
+                    until_somebody_waits()
+                else:
+                    done.wait(timeout=10)
             return real(**kwargs)
-
-        real = services.lock_operators
-        monkeypatch.setattr(services, "lock_operators", lock_operators)
-        return found, go
-
-    def arrival_amid_merge(self, slow_arrival):
-        """Where the contact ends that found its lead just before that was merged."""
-        found, go = slow_arrival
-        survivor, merged = LeadFactory.create_batch(2)
-        source = SourceFactory()
 
         def merge_when_found():
             found.wait(timeout=10)
-            timer = threading.Timer(0.5, go.set)
-            timer.start()
             merge(survivor, merged)
-            timer.join()
+            done.set()
 
+        monkeypatch.setattr(services, "lock_operators", lock_operators)
+        if not locking:
+            monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
         _, errors = at_once([lambda: arrive(source, merged.external_id), merge_when_found], 2)
         assert errors == []
         return "survivor" if Contact.objects.get().lead == survivor else "merged"
 
-    def test_a_merge_waits_for_an_arrival_that_has_found_the_lead(self, slow_arrival):
-        assert self.arrival_amid_merge(slow_arrival) == "survivor"
+    def test_a_merge_waits_for_an_arrival_that_has_found_the_lead(self, monkeypatch):
+        assert self.arrival_amid_merge(monkeypatch, locking=True) == "survivor"
         assert not breaches()
 
-    def test_without_the_lock_the_contact_would_be_left_behind(self, slow_arrival, monkeypatch):
+    def test_without_the_lock_the_contact_would_be_left_behind(self, monkeypatch):
         # Guards the test above: if this one fails, that one proves nothing.
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
-        assert self.arrival_amid_merge(slow_arrival) == "merged"
+        assert self.arrival_amid_merge(monkeypatch, locking=False) == "merged"
 
     @pytest.fixture
     def slow_merge(self, monkeypatch):

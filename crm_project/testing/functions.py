@@ -9,12 +9,14 @@ from django.db import connection
 
 GIVE = "contacts_give_directly"
 UNLOCKED = (" FOR NO KEY UPDATE", "")
+WRITES = "INSERT INTO contacts_contact"
+# Between the look at whoever is chosen and what is written it waits for who has this lock.
+HELD = (WRITES, f"PERFORM pg_advisory_xact_lock_shared(1); {WRITES}")
 
 
 def slow(seconds: float) -> tuple[str, str]:
     """Time passes between the look at whoever is chosen and what is written."""
-    then = "INSERT INTO contacts_contact"
-    return then, f"PERFORM pg_sleep({seconds}); {then}"
+    return WRITES, f"PERFORM pg_sleep({seconds}); {WRITES}"
 
 
 def changed(definition: str, *changes: tuple[str, str]) -> str:

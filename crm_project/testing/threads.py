@@ -35,8 +35,8 @@ def at_once(calls: Sequence[Callable[[], Any]], threads: int) -> tuple[list[Any]
     return [results[number] for number in sorted(results)], errors
 
 
-def until_somebody_waits(seconds: float = 10) -> None:
-    """Return once another connection to this database waits for a lock; PostgreSQL only."""
+def until_somebody_waits(seconds: float = 10, *, many: int = 1) -> None:
+    """Return once so many connections to this database wait for a lock; PostgreSQL only."""
     deadline = time.monotonic() + seconds
     query = (
         "SELECT count(*) FROM pg_stat_activity"
@@ -47,7 +47,7 @@ def until_somebody_waits(seconds: float = 10) -> None:
             # The first look within a transaction would be kept for all of it.
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(query)
-            if cursor.fetchone()[0]:
+            if cursor.fetchone()[0] >= many:
                 return
         time.sleep(0.01)
     raise TimeoutError("nobody waits for a lock")
