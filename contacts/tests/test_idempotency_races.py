@@ -132,7 +132,7 @@ def test_where_the_first_fails_the_second_that_waited_goes_ahead(hold):
 
 def test_of_many_that_wait_for_one_that_fails_one_goes_ahead(hold):
     hold["ends"] = SourceInactive()
-    answers, errors = at_once([post] * 16, 16)
+    answers, errors = at_once([insist] * 16, 16)
     assert errors == []
     assert sorted(each.status_code for each in answers) == [201] * 15 + [409]
     assert (len(firsts(answers)), Contact.objects.count()) == (2, 1)
@@ -148,7 +148,7 @@ def test_another_body_waits_too_and_is_refused(hold):
 
 def test_an_expired_key_is_replaced_by_one(monkeypatch):
     old = expired("k")
-    answers, errors = at_once([post] * 32, 16)
+    answers, errors = at_once([insist] * 32, 16)
     assert errors == []
     assert len({each.content for each in answers}) == 1
     assert (len(firsts(answers)), Contact.objects.count()) == (1, 1)

@@ -93,6 +93,7 @@ def test_without_the_keys_they_would_make_them_twice(firm, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("leads", [3, 1000])
 @pytest.mark.parametrize("helped", [False, True])
+@pytest.mark.usefixtures("patient")
 def test_beside_those_who_write_and_those_who_close(firm, monkeypatch, leads, helped):
     monkeypatch.setattr(importing, "LEAST", 30)
     monkeypatch.setattr(importing, "FEW", 0 if helped else 1000)
