@@ -18,9 +18,15 @@ DELIVERIES = int(os.environ.get("STORM_DELIVERIES", "600"))
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(DELIVERIES / 10 + 120)]
 
 
-def test_each_conversation_is_one_contact_and_each_event_is_there_once():
+def test_each_conversation_is_one_contact_and_each_event_is_there_once(tmp_path):
     with Server() as server:
-        service = Service(server.url(), workers=4, threads=4, CRM_REQUESTS_PER_MINUTE_ADDRESS="20")
+        service = Service(
+            server.url(),
+            workers=4,
+            threads=4,
+            CRM_REQUESTS_PER_MINUTE_ADDRESS="20",
+            CRM_COUNTERS_FILE=f"{tmp_path}/counters.sqlite3",
+        )
         service.migrate()
         service.manage("shell", "-v0", "-c", SET_UP)
         service.start()
