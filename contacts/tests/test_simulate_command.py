@@ -24,6 +24,11 @@ pytestmark = pytest.mark.django_db
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
+@pytest.fixture(autouse=True)
+def _no_time_passes(time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+
+
 @pytest.fixture
 def source():
     return SourceFactory(name="Telegram", code="tg")

@@ -28,6 +28,12 @@ def _empty_cache():
 
 
 @pytest.fixture
+def midday(time_machine):
+    """No hour and no day ends meanwhile."""
+    time_machine.move_to(timezone.localtime().replace(hour=12, minute=30), tick=False)
+
+
+@pytest.fixture
 def admin(client):
     client.force_login(get_user_model().objects.create_superuser("boss"))
     return client
@@ -77,6 +83,7 @@ def random_house(seed):
         )
 
 
+@pytest.mark.usefixtures("midday")
 @pytest.mark.parametrize("seed", range(5))
 def test_its_figures_are_those_of_the_api(admin, api, seed):
     random_house(seed)
@@ -182,6 +189,7 @@ def test_the_fullest_operators_come_first_and_the_rest_can_be_opened(admin):
     assert "Show all (23)" in rest
 
 
+@pytest.mark.usefixtures("midday")
 def test_every_chart_has_its_figures_as_a_table(admin):
     ContactFactory.create_batch(3, status="closed")
     html = read(admin)
