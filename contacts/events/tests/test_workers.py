@@ -157,7 +157,7 @@ def test_told_to_end_it_lets_what_is_under_way_come_to_its_end(start):
         process = start()
         until(lambda: receiver.got)
         process.terminate()
-        time.sleep(0.5)
+        assert process.stdout.readline().startswith(b"Ending")
         released.set()
         assert process.wait(10) == 0
     states = Delivery.objects.order_by("pk").values_list("state", flat=True)

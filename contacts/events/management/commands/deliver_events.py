@@ -31,19 +31,28 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, once: bool, with_parent: bool, **options: Any) -> None:
         stopped = threading.Event()
+
+        def end(*_: Any) -> None:
+            if not stopped.is_set():
+                stopped.set()
+                self.say("Ending once what is under way has come to its end.")
+
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stopped.set())
+                signal.signal(number, end)
         if with_parent:
             ending = (os.getppid(), stopped)
             threading.Thread(target=_end_with, args=ending, daemon=True).start()
         if not once:
-            self.stdout.write("Sending events.")
-            self.stdout.flush()
+            self.say("Sending events.")
         courier = Courier(stopped=stopped, once=once)
         courier.run()
         if once:
-            self.stdout.write(f"Sent: {courier.sent}.")
+            self.say(f"Sent: {courier.sent}.")
+
+    def say(self, what: str) -> None:
+        self.stdout.write(what)
+        self.stdout.flush()
 
 
 def _end_with(parent: int, stopped: threading.Event) -> None:
