@@ -161,12 +161,15 @@ def all_of_them(process):
     os.killpg(process.pid, signal.SIGKILL)
 
 
-def killed_and_resumed(service, path, contacts, *, rows=12_000, kills=(all_of_them,) * 2):
+def killed_and_resumed(service, path, contacts, *, new=12_000, kills=(all_of_them,) * 2):
+    """Before each kill the file has so many rows that are new."""
     service.migrate()
     service.manage("shell", "-c", MAKE_A_FIRM)
-    write_file(path, rows)
     for kill in kills:
-        kill_once_there_are(contacts(), start(service, path), contacts, kill)
+        before = contacts()
+        rows = before + new
+        write_file(path, rows)
+        kill_once_there_are(before, start(service, path), contacts, kill)
         assert contacts() < rows
     ended = service.manage("import_contacts", str(path))
     assert "there already" in ended.stdout
@@ -248,7 +251,8 @@ def test_a_run_that_is_killed_goes_on_on_postgresql(tmp_path):
             Service(server.url()),
             tmp_path / "rows.csv",
             lambda: whole(asked(COUNTS)),
-            rows=4 * importing.FEW,
+            # Many more than are imported before it is killed, or by Ctrl-C comes to its end.
+            new=3 * importing.FEW,
             kills=[all_of_them, it_alone, one_that_helps, by_ctrl_c],
         )
 
