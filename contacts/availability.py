@@ -9,7 +9,7 @@ from django.utils import timezone
 from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, sort_out, weigh, weigh_next
 from contacts.models import Load
 from contacts.rotation import Rotations
-from contacts.selectors import as_candidate, assignments_with_load
+from contacts.selectors import who_serves
 from operators.models import Operator
 from sources.models import Source
 
@@ -42,15 +42,15 @@ class Availability:
         self._serves: defaultdict[int, list[int]] = defaultdict(list)
         if not sources or locked == {}:
             return
-        for row in assignments_with_load(sources):
-            if locked is None or row.operator_id in locked:
-                candidate = as_candidate(row, now=self.now)
-                self._by_source[row.source_id].append(candidate)
-                self._read[candidate.operator_id] = candidate.load
-                self._serves[candidate.operator_id].append(row.source_id)
-                self._hands_out[row.source_id] = row.hands_out  # type: ignore[attr-defined]  # annotated
-                if row.hands_out and row.has_queue:  # type: ignore[attr-defined]  # annotated
-                    self._with_queue.add(row.source_id)
+        for served in who_serves(sources, now=self.now):
+            source_id, operator_id = served.source_id, served.by.operator_id
+            if locked is None or operator_id in locked:
+                self._by_source[source_id].append(served.by)
+                self._read[operator_id] = served.by.load
+                self._serves[operator_id].append(source_id)
+                self._hands_out[source_id] = served.hands_out
+                if served.hands_out and served.has_queue:
+                    self._with_queue.add(source_id)
 
     def candidates(self, source: Source) -> list[Candidate]:
         """The source's operators with their loads as of now."""

@@ -1,11 +1,11 @@
 """Reads of contacts that several modules share."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from contacts.distribution import Candidate
@@ -43,36 +43,27 @@ def with_load(operators: QuerySet[Operator]) -> QuerySet[Operator]:
     return operators.annotate(current_load=open_contacts_of("pk"))
 
 
-def assignments_with_load(source_ids: Collection[int]) -> QuerySet[Assignment]:
-    """The sources' assignments, in order of operators, each with its operator, the operator's
-    `load`, and of the source whether it `hands_out` by itself and `has_queue`.
-    """
+class Served(NamedTuple):
+    """That somebody serves a source: does that hand out by itself, and does somebody wait there?"""
+
+    source_id: int
+    by: Candidate
+    hands_out: bool
+    has_queue: bool
+
+
+def who_serves(source_ids: Collection[int], *, now: datetime) -> Iterator[Served]:
+    """By whom the sources are served, in order of operators."""
     queue = Contact.objects.filter(WAITING, source=OuterRef("source"))
-    return (
+    rows = (
         Assignment.objects.filter(source__in=source_ids)
-        .select_related("operator")
-        .annotate(
-            load=open_contacts_of("operator"),
-            hands_out=F("source__auto_assign_waiting"),
-            has_queue=Exists(queue),
-        )
+        .annotate(has_queue=Exists(queue))
         .order_by("operator")
+        .values_list(*_OF_OPERATOR, "source", "source__auto_assign_waiting", "has_queue")
     )
-
-
-def as_candidate(assignment: Assignment, *, now: datetime) -> Candidate:
-    """A row of `assignments_with_load` as the pure choice knows it."""
-    operator = assignment.operator
-    return Candidate(
-        operator_id=operator.pk,
-        name=operator.name,
-        weight=assignment.weight,
-        load=assignment.load,  # type: ignore[attr-defined]  # annotated
-        limit=operator.max_active_contacts,
-        is_active=operator.is_active,
-        on_shift=operator.is_on_shift(now),
-        back_at=operator.back_at(now),
-    )
+    for row in rows:
+        source_id, hands_out, has_queue = row[len(_OF_OPERATOR) :]
+        yield Served(source_id, _candidate(row, now), hands_out, has_queue)
 
 
 class Look(NamedTuple):

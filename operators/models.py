@@ -117,10 +117,6 @@ class Operator(models.Model):
         """Do the working hours let this operator take contacts? The same as `on_shift`."""
         return is_within(self.shift_starts_at, self.shift_ends_at, now)
 
-    def back_at(self, now: datetime) -> datetime | None:
-        """When the next shift begins; None on shift, and where that is not worked out yet."""
-        return begins_later(self.shift_starts_at, now)
-
 
 def is_within(starts: datetime | None, ends: datetime | None, now: datetime) -> bool:
     """Is it within the half-open span? None is for without beginning or end."""

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Q
 
 from contacts.models import OPEN, WAITING, Contact
-from contacts.selectors import assignments_with_load, with_load
+from contacts.selectors import with_load
 from contacts.tally.reading import closed_contacts, draws_of, leads_there_are
 from contacts.waiting import waiting_by_cause
 from crm_project.moments import one_moment
@@ -100,7 +100,7 @@ def _of_source(source: Source, period: Period) -> dict[str, Any]:
     opened = Contact.objects.filter(OPEN, period.created(), source=source).order_by()
     active = Counter(dict(opened.values_list("operator").annotate(count=Count("pk"))))
     closed = closed_contacts(source.pk, since=period.since, until=period.until)
-    assigned = list(assignments_with_load([source.pk]))
+    assigned = list(source.assignments.select_related("operator"))
     names = _names(assigned, active.keys() | closed.keys())
     weights = {row.operator_id: row.weight for row in assigned}
     total = active.total() + closed.total()

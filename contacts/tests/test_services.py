@@ -239,12 +239,12 @@ def test_an_operator_assigned_too_late_to_be_locked_is_no_candidate(monkeypatch)
     source = SourceFactory()
     mine = serve(source)
 
-    def assign_one_more(source_ids):
+    def assign_one_more(source_ids, *, now):
         serve(source, weight=1000)
-        return assignments_with_load(source_ids)
+        return who_serves(source_ids, now=now)
 
-    assignments_with_load = availability.assignments_with_load
-    monkeypatch.setattr(availability, "assignments_with_load", assign_one_more)
+    who_serves = availability.who_serves
+    monkeypatch.setattr(availability, "who_serves", assign_one_more)
     contact, decision = arrive(source, draw=lambda: 0.999)
     assert (contact.operator, len(decision.candidates)) == (mine, 1)
 
