@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import re
-import runpy
 import socket
 import time
 
@@ -12,7 +11,7 @@ import pytest
 
 from crm_project.serving import is_whole
 from crm_project.testing.asking import ask, ask_all
-from crm_project.testing.service import ROOT, Service
+from crm_project.testing.service import Service
 
 pytestmark = pytest.mark.once
 
@@ -202,24 +201,23 @@ def test_when_a_request_is_there(received, whole):
 
 
 def test_kept_connections_that_rest_keep_nobody_out(tmp_path):
-    service = Service(f"sqlite:///{tmp_path}/db.sqlite3", workers=1)
+    # Few enough to have asked before the first of them has rested for too long.
+    most = 40
+    service = Service(
+        f"sqlite:///{tmp_path}/db.sqlite3",
+        workers=1,
+        GUNICORN_CMD_ARGS=f"--worker-connections {most}",
+    )
     service.migrate()
     service.start()
     try:
         with contextlib.ExitStack() as kept:
             # As many as a worker takes, each of which is told whether it may ask again.
-            told = [
-                ask_and_stay(kept.enter_context(connected(service)))
-                for _ in range(worker_connections())
-            ]
+            told = [ask_and_stay(kept.enter_context(connected(service))) for _ in range(most)]
             assert ask(f"{service.url}/health").seconds < 2
         assert {"keep-alive", "close"} == set(told)
     finally:
         service.kill()
-
-
-def worker_connections():
-    return runpy.run_path(str(ROOT / "gunicorn.conf.py"))["worker_connections"]
 
 
 def ask_and_stay(client):
