@@ -6,9 +6,12 @@ import shutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
+from playwright.sync_api import expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PASSWORD = "a long password for a test"
+
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -66,7 +66,7 @@ def test_the_overview_shows_what_comes_in_without_a_reload(sign_in, live_server)
     page.evaluate("window.notReloaded = true")
     expect(page.get_by_text("0 / 10")).to_be_visible()
     write(live_server)
-    expect(page.get_by_text("1 / 10")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("1 / 10")).to_be_visible()
     assert page.evaluate("window.notReloaded")
 
 
