@@ -1,6 +1,8 @@
 import socket
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -12,6 +14,7 @@ from operators.tests.factories import OperatorFactory
 from sources.models import Source
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +50,8 @@ def test_the_key_is_kept_for_its_owner_alone(settings):
 
 
 def test_demo_data_is_believable_and_within_the_limits():
-    call_command("prepare", "--demo")
+    with time_machine.travel(NOW, tick=False):
+        call_command("prepare", "--demo")
     assert Contact.objects.count() == 400
     assert not Source.objects.filter(code="tg_main").exists()
     assert 0 < Contact.objects.filter(WAITING).count() < 100
