@@ -138,7 +138,8 @@ class Server:
         postmaster = psutil.Process(self.process.pid)
         processes = [postmaster, *postmaster.children(recursive=True)]
         for each in processes:
-            each.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.suspend()
         try:
             yield
         finally:
