@@ -39,8 +39,8 @@ SECRET_COLUMNS = {
     "contacts.Message": ("text",),
     "operators.Operator": ("name",),
 }
-# Words that may stand in a line for a reason of their own.
-ORDINARY = re.compile(r"[a-z_-]*|[0-9]{1,8}")
+# Words that may stand in a line for a reason of their own; a key of letters is longer.
+ORDINARY = re.compile(r"[a-z_-]{0,24}|[0-9]{1,8}")
 # Differs from line to line and tells nothing, so that the rest need be looked at only once.
 PASSING = re.compile(
     r'"?\b(time|request_id|duration_ms|database_ms|bytes)"?[:=] ?"?[\w.:+-]+"?|^[-\d]+ [:,\d]+ '

@@ -69,6 +69,13 @@ def test_the_cookie_of_a_session(admin_client, tell):
     assert tell(f"session {key}") == [key]
 
 
+def test_the_cookie_of_a_session_may_have_letters_only(client, tell):
+    key = "abcdefghijklmnopqrstuvwxyzabcdef"
+    client.cookies["sessionid"] = key
+    client.get("/admin/")
+    assert tell(f"session {key}") == [key]
+
+
 @pytest.mark.parametrize("form", [PHONE, "%2B7%20900%20123-45-67"])
 def test_what_was_searched_for_however_written(client, tell, form):
     client.get("/leads", {"phone": PHONE})
