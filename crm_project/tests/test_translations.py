@@ -38,10 +38,12 @@ def test_the_catalogue_has_the_messages_of_the_code(tmp_path):
     if not shutil.which("xgettext"):
         assert CATALOGUES[0].exists()
         return
+    # Other processes come and go with what they compile.
+    compiled = shutil.ignore_patterns("__pycache__")
     for name in [*settings.INSTALLED_APPS, "locale", "manage.py"]:
         source = settings.BASE_DIR / name
         if source.is_dir():
-            shutil.copytree(source, tmp_path / name)
+            shutil.copytree(source, tmp_path / name, ignore=compiled)
         elif source.is_file():
             shutil.copy(source, tmp_path / name)
     command = [sys.executable, "-m", "django", "makemessages", "--locale=ru", "--verbosity=0"]
