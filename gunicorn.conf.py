@@ -94,7 +94,10 @@ def on_exit(server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Say where to look, once there is something to see; in production only the log is read."""
+    from crm_project.closing import let_nobody_begin_at_the_end
+
     _keep_at_home([listener.getsockname() for listener in server.LISTENERS])
+    let_nobody_begin_at_the_end(server)
     if _production:
         return
     url = f"http://{_address}"

@@ -1,7 +1,9 @@
 """Who is being answered when the service ends, or begins anew, gets the answer."""
 
 import contextlib
+import errno
 import http.client
+import select
 import signal
 import socket
 import subprocess
@@ -11,6 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+import psutil
 import pytest
 
 from crm_project.testing.asking import ask, until
@@ -98,6 +101,27 @@ def test_nobody_is_cut_when_it_is_told_to_end(service):
     assert outcomes["answered"] > 20
     assert outcomes["refused"]
     assert set(outcomes) == {"answered", "refused"}
+
+
+def test_who_begins_to_connect_at_the_end_is_refused_and_not_cut(service):
+    service.start()
+    master = psutil.Process(service.process.pid)
+    workers = master.children()
+    for each in workers:
+        each.suspend()
+    with socket.socket() as early, socket.socket() as late:
+        early.connect(("127.0.0.1", service.port))
+        master.terminate()
+        until(lambda: not master.net_connections(), seconds=10)
+        late.setblocking(False)
+        late.connect_ex(("127.0.0.1", service.port))
+        for each in workers:
+            each.resume()
+        early.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert early.recv(1000).startswith(b"HTTP/1.1 200 ")
+        select.select([], [late], [], 20)
+        assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    assert service.process.wait(40) == 0
 
 
 def test_nobody_notices_that_it_is_reloaded(service):
