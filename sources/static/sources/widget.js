@@ -154,7 +154,7 @@
   const submit = make("button", { type: "submit" }, words.send);
   const more = make("button", { type: "button", hidden: "" }, words.more);
   const form = make("form", { novalidate: "" },
-    field("name", { autocomplete: "name", maxlength: 255, autofocus: "" }),
+    field("name", { autocomplete: "name", maxlength: 255 }),
     field("phone", { type: "tel", autocomplete: "tel", maxlength: 64 }, { hint: words.hint }),
     field("email", { type: "email", autocomplete: "email", maxlength: 254 }),
     field("message", { maxlength: 10000, rows: 4 }, { tag: "textarea" }),
@@ -296,6 +296,7 @@
       }
       opened = busy ? opened : performance.now();
       dialog.showModal();
+      form.querySelector("#name").focus();
     });
     close.addEventListener("click", () => dialog.close());
     root.append(opener, dialog);
@@ -310,7 +311,6 @@
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
     if (place) {
-      form.querySelector("[autofocus]").removeAttribute("autofocus");
       root.append(make("section", { class: "inline", "aria-labelledby": "title" },
         make("h2", { id: "title" }, title), form, status, more));
     } else {
