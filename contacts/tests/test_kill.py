@@ -1,6 +1,6 @@
 """What was answered 201 survives a `kill -9` of the service and of the database.
 
-KILL_ROUNDS says how often (a few times by default, six in continuous integration).
+KILL_ROUNDS says how often (a few times by default, more often in continuous integration).
 """
 
 import http.client

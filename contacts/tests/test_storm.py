@@ -1,6 +1,6 @@
 """A storm through real HTTP: whatever people do, 32 clients at once, against a whole server.
 
-STORM_SECONDS says how long (a few by default, 30 in continuous integration).
+STORM_SECONDS says how long (a few by default, more in continuous integration).
 """
 
 import os
