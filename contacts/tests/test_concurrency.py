@@ -6,7 +6,7 @@ import random
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, connections, transaction
@@ -26,7 +26,7 @@ from contacts.staffing import (
 from contacts.tests.factories import ContactFactory
 from contacts.tests.scenes import owner
 from crm_project.testing.functions import HELD, UNLOCKED, redefined
-from crm_project.testing.threads import at_once, elsewhere, until_somebody_waits
+from crm_project.testing.threads import at_once, elsewhere, meeting, until_somebody_waits
 from leads.models import Lead
 from operators.models import DayOff, Operator
 from operators.services import set_hours
@@ -59,24 +59,6 @@ def loads():
     return Counter(open_ones.values_list("operator", flat=True))
 
 
-@pytest.fixture
-def meet_before_writing(monkeypatch):
-    """Two decisions wait for each other between the count and the insert, for so long at most."""
-
-    def arrange(seconds):
-        meeting = threading.Barrier(2, timeout=seconds)
-
-        def decide(*args):
-            with suppress(threading.BrokenBarrierError):
-                meeting.wait()
-            return draw_one(*args)
-
-        draw_one = handout.draw_one
-        monkeypatch.setattr(handout, "draw_one", decide)
-
-    return arrange
-
-
 def two_arrive_for_one_place(strategy="weighted_random"):
     source = SourceFactory(strategy=strategy)
     team(source, 1)
@@ -107,13 +89,15 @@ def test_without_the_lock_they_would_share_it():
 
 
 class TestTheLongWay:
-    def test_two_arrivals_do_not_share_the_last_place(self, meet_before_writing):
-        meet_before_writing(seconds=0.7)
+    """Two decisions would meet between the count and the insert."""
+
+    def test_two_arrivals_do_not_share_the_last_place(self, monkeypatch):
+        monkeypatch.setattr(handout, "draw_one", meeting(handout.draw_one, seconds=0.7))
         assert two_arrive_for_one_place("least_loaded") == 1
 
-    def test_without_the_lock_they_would_share_it(self, meet_before_writing, monkeypatch):
+    def test_without_the_lock_they_would_share_it(self, monkeypatch):
         # Guards the test above: if this one fails, that one proves nothing.
-        meet_before_writing(seconds=10)
+        monkeypatch.setattr(handout, "draw_one", meeting(handout.draw_one, seconds=10))
         monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
         assert two_arrive_for_one_place("least_loaded") == 2
 

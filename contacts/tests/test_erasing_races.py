@@ -3,15 +3,15 @@
 import io
 import threading
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from contacts import erasing, import_runs, locks, services
+from contacts import erasing, import_runs, locks
 from contacts.erasing import HasOpenContacts, erase_lead, erase_silent_leads
 from contacts.import_rows import LEADS
 from contacts.import_runs import advance, read_in
@@ -20,7 +20,7 @@ from contacts.merging import merge_leads
 from contacts.models import Contact, IdempotencyKey
 from contacts.services import change_status
 from contacts.tests.factories import ContactFactory
-from contacts.tests.scenes import arrive, serve
+from contacts.tests.scenes import arrival_amid, arrive, serve
 from contacts.tests.sheets import csv_file
 from crm_project.actor import Actor
 from crm_project.errors import Busy, Conflict
@@ -98,28 +98,8 @@ def test_an_erasure_waits_for_an_arrival_that_has_found_the_lead(anna, monkeypat
 
 def _arrival_amid_erasure(anna, monkeypatch, *, locking):
     """The lead of a contact whose arrival had found Anna just before she was erased."""
-    found, done = threading.Event(), threading.Event()
-    source, real = SourceFactory(), services.lock_operators
-
-    def lock_operators(**kwargs):
-        if not found.is_set():
-            found.set()
-            if locking:
-                until_somebody_waits()
-            else:
-                done.wait(timeout=10)
-        return real(**kwargs)
-
-    def erase():
-        found.wait(timeout=10)
-        erase_lead(anna.pk)
-        done.set()
-
-    monkeypatch.setattr(services, "lock_operators", lock_operators)
-    if not locking:
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
-    _, errors = at_once([lambda: arrive(source, "tg:77"), erase], 2)
-    for error in errors:
+    change = partial(erase_lead, anna.pk)
+    for error in arrival_amid(change, "tg:77", monkeypatch, locking=locking):
         raise error
     return Contact.objects.latest("pk").lead_id
 

@@ -1,8 +1,6 @@
 """Two who import the same file at once, and what breaks off amid a part."""
 
 import io
-import threading
-from contextlib import suppress
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -14,7 +12,7 @@ from contacts.import_runs import advance, read_in
 from contacts.models import Contact, ImportRun
 from contacts.tests.sheets import csv_file
 from crm_project.actor import Actor
-from crm_project.testing.threads import at_once, elsewhere
+from crm_project.testing.threads import at_once, elsewhere, meeting
 from sources.models import Source
 from sources.services import delete_source
 from sources.tests.factories import SourceFactory
@@ -33,18 +31,8 @@ def run(monkeypatch):
 
 
 def meet_before_reading(monkeypatch, *, seconds):
-    """Two who advance wait for each other once they know which part is next, for so long at
-    most.
-    """
-    meeting = threading.Barrier(2, timeout=seconds)
-
-    def check(*args):
-        with suppress(threading.BrokenBarrierError):
-            meeting.wait()
-        return original(*args)
-
-    original = import_runs.check
-    monkeypatch.setattr(import_runs, "check", check)
+    """Two who advance meet once they know which part is next."""
+    monkeypatch.setattr(import_runs, "check", meeting(import_runs.check, seconds=seconds))
 
 
 def two_at_once(run):

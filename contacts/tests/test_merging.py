@@ -2,18 +2,19 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
-from contacts import locks, services
+from contacts import locks
 from contacts.invariants import check_all
 from contacts.merging import merge_leads
 from contacts.models import Contact, DecisionRecord
 from contacts.services import Inquiry, change_status, create_contact, create_contacts
 from contacts.tests.factories import ContactFactory
-from contacts.tests.scenes import arrive, serve
+from contacts.tests.scenes import arrival_amid, arrive, serve
 from crm_project.errors import Busy
 from crm_project.testing.threads import at_once, until_somebody_waits
 from leads import services as lead_services
@@ -182,28 +183,9 @@ class TestApi:
 class TestRaces:
     def arrival_amid_merge(self, monkeypatch, *, locking):
         """Where the contact ends that found its lead just before that was merged."""
-        found, done = threading.Event(), threading.Event()
         survivor, merged = LeadFactory.create_batch(2)
-        source, real = SourceFactory(), services.lock_operators
-
-        def lock_operators(**kwargs):
-            if not found.is_set():
-                found.set()
-                if locking:
-                    until_somebody_waits()
-                else:
-                    done.wait(timeout=10)
-            return real(**kwargs)
-
-        def merge_when_found():
-            found.wait(timeout=10)
-            merge(survivor, merged)
-            done.set()
-
-        monkeypatch.setattr(services, "lock_operators", lock_operators)
-        if not locking:
-            monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **kwargs: self)
-        _, errors = at_once([lambda: arrive(source, merged.external_id), merge_when_found], 2)
+        change = partial(merge, survivor, merged)
+        errors = arrival_amid(change, merged.external_id, monkeypatch, locking=locking)
         assert errors == []
         return "survivor" if Contact.objects.get().lead == survivor else "merged"
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection, connections
@@ -33,6 +34,18 @@ def at_once(calls: Sequence[Callable[[], Any]], threads: int) -> tuple[list[Any]
         for number in range(threads):
             pool.submit(work, range(number, len(calls), threads))
     return [results[number] for number in sorted(results)], errors
+
+
+def meeting(real: Callable[..., Any], *, seconds: float) -> Callable[..., Any]:
+    """`real`, before which two wait for each other, for so long at most."""
+    barrier = threading.Barrier(2, timeout=seconds)
+
+    def met(*args: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait()
+        return real(*args)
+
+    return met
 
 
 def until_somebody_waits(seconds: float = 10, *, many: int = 1) -> None:

@@ -170,6 +170,24 @@ def test_the_keyboard_is_enough(guest, shop):
     assert Contact.objects.get().lead.name == "Пётр"
 
 
+def test_whoever_types_in_the_page_already_is_left_alone(guest, shop):
+    guest.add_init_script(TYPES_ALREADY)
+    guest.goto(shop.show())
+    expect(guest.get_by_role("button", name="Напишите нам")).to_be_visible()
+    guest.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(guest.locator("#search")).to_be_focused()
+
+
+TYPES_ALREADY = """
+document.addEventListener("readystatechange", () => {
+  if (document.readyState === "interactive") {
+    document.body.insertAdjacentHTML("beforeend", "<input id=search>");
+    document.getElementById("search").focus();
+  }
+});
+"""
+
+
 def test_a_page_with_a_strict_policy_needs_to_allow_us_and_nothing_more(guest, shop, live_server):
     policy = (
         f"default-src 'self'; script-src {live_server.url}; connect-src {live_server.url};"
