@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from contacts.distribution import SMOOTH_WEIGHTED, Candidate, Decision, Skipped
+from contacts.distribution import (
+    SMOOTH_WEIGHTED,
+    WEIGHTED_RANDOM,
+    Candidate,
+    Decision,
+    Skipped,
+)
 from contacts.history import Noted, odds_as_text, record
 from contacts.models import Contact, DecisionRecord
 from crm_project.actor import Actor
@@ -107,40 +113,39 @@ def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Itera
 
 
 def candidates_as_text(decision: Decision) -> str:
-    """The JSON of `history.recorded_candidates`, put together by hand, which is quicker."""
-    whole = sum(decision.odds)
-    text = _in_turn_as_text if decision.strategy == SMOOTH_WEIGHTED else _candidate_as_text
-    shares = [each / whole for each in decision.odds]
-    return f"[{', '.join(map(text, decision.candidates, shares))}]"
+    """What `CandidatesField` makes of `history.recorded_candidates`, put together by hand, which
+    is quicker.
+    """
+    if decision.strategy == WEIGHTED_RANDOM:
+        return f"[{','.join(map(_candidate_as_text, decision.candidates))}]"
+    text = _in_turn_as_text if decision.strategy == SMOOTH_WEIGHTED else _sharing_as_text
+    return f"[{','.join(map(text, decision.candidates, decision.shares()))}]"
 
 
 def skipped_as_text(decision: Decision) -> str:
-    """That of `history.skipped_as_json`."""
-    return f"[{', '.join(map(_skipped_as_text, decision.skipped))}]"
+    """What `SkippedField` makes of `history.skipped_as_json`."""
+    return f"[{','.join(map(_skipped_as_text, decision.skipped))}]"
 
 
 # From one decision to the next all stay as they are but one.
 @lru_cache(maxsize=2_000)
-def _candidate_as_text(each: Candidate, share: float) -> str:
-    return (
-        f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
-        f'"weight": {each.weight}, "share": {share!r}, "current_load": {each.load}, '
-        f'"max_active_contacts": {each.limit}}}'
-    )
+def _candidate_as_text(each: Candidate) -> str:
+    return f"[{each.operator_id},{_quoted(each.name)},{each.weight},{each.load},{each.limit}]"
+
+
+def _sharing_as_text(each: Candidate, share: float) -> str:
+    return f"{_candidate_as_text(each)[:-1]},{share!r}]"
 
 
 def _in_turn_as_text(each: Candidate, share: float) -> str:
-    return f'{_candidate_as_text(each, share)[:-1]}, "turns": {each.turns}}}'
+    return f"{_candidate_as_text(each)[:-1]},{share!r},{each.turns}]"
 
 
 @lru_cache(maxsize=2_000)
 def _skipped_as_text(skipped: Skipped) -> str:
     each, reason = skipped
-    return (
-        f'{{"operator_id": {each.operator_id}, "operator_name": {_quoted(each.name)}, '
-        f'"reason": "{reason.value}", "current_load": {each.load}, '
-        f'"max_active_contacts": {each.limit}}}'
-    )
+    name = _quoted(each.name)
+    return f'[{each.operator_id},{name},"{reason.value}",{each.load},{each.limit}]'
 
 
 def _quoted(text: str) -> str:

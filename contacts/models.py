@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from contacts.record_fields import CandidatesField, SkippedField
 from contacts.tally.models import ContactTally, DrawTally, Mark
 from leads.models import Lead
 from operators.models import Operator
@@ -282,8 +283,8 @@ class DecisionRecord(models.Model):
     operator_name = models.CharField(_("operator's name"), max_length=100, blank=True)
     previous_operator_id = models.BigIntegerField(_("previous operator"), null=True)
     strategy = models.CharField(_("strategy"), max_length=50, blank=True)
-    candidates = models.JSONField(_("candidates"), default=list)
-    skipped = models.JSONField(_("passed over"), default=list)
+    candidates = CandidatesField(_("candidates"), default=list)
+    skipped = SkippedField(_("passed over"), default=list)
     # "id:weight,..." of the candidates of a weighted draw, in order of ids; empty for the rest.
     odds = models.TextField(_("odds"), blank=True)
     draw = models.FloatField(_("draw"), null=True)

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +34,8 @@ candidates = st.builds(
     limit=st.integers(1, 10_000),
     turns=st.integers(0, 1000),
 )
+CANDIDATES = DecisionRecord._meta.get_field("candidates")
+SKIPPED = DecisionRecord._meta.get_field("skipped")
 
 
 @given(
@@ -46,8 +49,22 @@ def test_the_json_of_a_decision_is_the_same_however_it_is_made(
 ):
     skipped = [Skipped(each, reason) for each in passed_over]
     decision = draw_one(weigh(among, skipped, strategy=strategy), lambda: 0.5)
-    assert json.loads(candidates_as_text(decision)) == recorded_candidates(decision)
-    assert json.loads(skipped_as_text(decision)) == skipped_as_json(decision)
+    for field, rows, text in (
+        (CANDIDATES, recorded_candidates(decision), candidates_as_text(decision)),
+        (SKIPPED, skipped_as_json(decision), skipped_as_text(decision)),
+    ):
+        for kept in (text, json.dumps(field.get_prep_value(rows))):
+            assert field.from_db_value(kept, None, connection) == rows
+
+
+def test_shares_that_are_not_the_weights_are_kept(monkeypatch):
+    """As those of a strategy that somebody has added."""
+    monkeypatch.setitem(STRATEGIES, "most_room", lambda among: [each.limit for each in among])
+    among = [Candidate(n, "", weight=1, load=0, limit=n) for n in (1, 3)]
+    decision = draw_one(weigh(among, strategy="most_room"), lambda: 0.5)
+    kept = CANDIDATES.from_db_value(candidates_as_text(decision), None, connection)
+    assert [each["share"] for each in kept] == [0.25, 0.75]
+    assert kept == recorded_candidates(decision)
 
 
 def everything():

@@ -1,11 +1,15 @@
 """What people and programs are told of a decision: why, who else, and why somebody waits."""
 
+import json
 import re
 
 import pytest
+from django.db import connection
 from django.utils import translation
 
 from contacts.distribution import STRATEGIES
+from contacts.invariants import check_all
+from contacts.models import DecisionRecord
 from contacts.services import Inquiry, create_contact, reassign_contact
 from contacts.staffing import change_operator
 from contacts.tests.factories import ContactFactory
@@ -91,6 +95,23 @@ def test_the_history_is_shown_oldest_first(api):
     assert reassigned["previous_operator_id"] == first.pk
     assert (reassigned["operator_id"], reassigned["operator_name"]) == (second.pk, "Борис")
     assert [each["reason"] for each in reassigned["skipped"]] == ["excluded"]
+
+
+def test_records_that_hold_objects_are_read_as_those_that_hold_lists(api):
+    source = SourceFactory()
+    for limit in (1, 2):
+        serve(source, max_active_contacts=limit)
+    *_, last = (arrive(source)[0] for _ in range(4))
+    told = api.get(f"/contacts/{last.pk}/history").json()
+    assert [each["reason"] for each in told["results"][0]["skipped"]] == ["full", "full"]
+    for each in DecisionRecord.objects.all():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE contacts_decisionrecord SET candidates = %s, skipped = %s WHERE id = %s",
+                [json.dumps(each.candidates), json.dumps(each.skipped), each.pk],
+            )
+    assert api.get(f"/contacts/{last.pk}/history").json() == told
+    assert [each.breaches for each in check_all(records=10) if each.breaches] == []
 
 
 def test_a_choice_by_a_person_has_no_strategy(api):
