@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm_project.actor import SYSTEM, Actor
+from crm_project.among import Among
 from crm_project.audit.services import note_changed
 from crm_project.copying import new_like
 from crm_project.errors import Conflict, StaleError
@@ -95,7 +96,7 @@ def find_or_create_leads(profiles: Mapping[str, Profile], *, now: datetime) -> d
 
 def _there_already(external_ids: Collection[str]) -> set[str]:
     """So that what tells who somebody is need not be made out for those we know."""
-    known = Lead.objects.filter(external_id__in=external_ids)
+    known = Lead.objects.filter(Among("external_id", external_ids))
     return set(known.order_by().values_list("external_id", flat=True))
 
 
@@ -149,7 +150,7 @@ def find_or_create_lead(external_id: str, profile: Profile, *, now: datetime) ->
 
 def _lock_survivors(external_ids: KeysView[str]) -> dict[str, Lead]:
     """For each of the ids the lead that it stands for."""
-    known = Lead.objects.filter(external_id__in=external_ids)
+    known = Lead.objects.filter(Among("external_id", external_ids))
     locked = _lock(Q(pk__in=survivors_of(known)))
     # What the statement knew from before it waited for a lock may no longer hold.
     if any(lead.merged_into_id for lead in locked.values()):
