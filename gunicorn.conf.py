@@ -53,6 +53,7 @@ forwarder_headers = ""
 graceful_timeout = 30
 control_socket_disable = True
 loglevel = "warning"
+logger_class = "crm_project.gunicorn_log.Log"
 # Run, not imported: what the master has imported, no reload would read again.
 _logs = runpy.run_path(str(Path(__file__).with_name("crm_project") / "logs.py"))
 # What is no boolean or no level, the settings refuse.

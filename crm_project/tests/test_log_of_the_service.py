@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from crm_project.gunicorn_log import Log
 from crm_project.testing.service import Service, written
 
 pytestmark = pytest.mark.once
@@ -62,6 +64,23 @@ def send_raw(service, text):
 def metrics_folders(service):
     shared = Path("/dev/shm")  # noqa: S108  # only looked at
     return list(shared.glob(f"mini-crm-metrics-{service.process.pid}-*"))
+
+
+def test_gunicorn_writes_a_line_of_its_own_where_one_is_asked_for(service, tmp_path):
+    file = tmp_path / "access.log"
+    service.environment["GUNICORN_CMD_ARGS"] = f"--access-logfile {file}"
+    service.start()
+    ask(service, "/health")
+    service.kill()
+    assert '"GET /health HTTP/1.1" 200' in file.read_text()
+
+
+def test_and_puts_none_together_where_nobody_does():
+    # Without `__init__`, which changes loggers that all tests share.
+    log = Log.__new__(Log)
+    log.access_log, log._access_log_enabled = logging.Logger("nobody's"), True
+    log.atoms = None
+    log.access(None, None, {}, None)
 
 
 def test_in_production_each_line_is_json_and_none_quotes_a_request(service):
