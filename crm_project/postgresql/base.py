@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 from django.db import Error
 from django.db.backends.postgresql import base, operations
-from django.db.backends.postgresql.psycopg_any import register_tzloader
 from django.db.backends.utils import CursorWrapper
 from psycopg import IsolationLevel
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8Dumper
 
 # How long a connection that was kept may take to say that it still lives.
@@ -125,6 +125,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 # Else a number would have the type that is just large enough, and the server would
                 # have one statement for each.
                 cursor.adapters.register_dumper(int, Int8Dumper)
-                register_tzloader(self.timezone, cursor)
+                # Django's own is written in Python. This one gives the zone of the connection.
+                cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
                 self.connection.prepared = cursor
             return self._prepare_cursor(self.connection.prepared)  # type: ignore[attr-defined]  # the stubs lack it
