@@ -1,6 +1,5 @@
 """Many contacts in one request: what is invalid is told and does not stop the others."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,27 +12,17 @@ from contacts import examples
 from contacts.distribution import Decision
 from contacts.inquiry import Inquiry
 from contacts.models import Contact
+from contacts.plain import plain_texts
 from contacts.serializers import CreatedContactSerializer, NewContactSerializer
 from contacts.services import SourceInactive, create_contacts
 from crm_project.actor import Actor
 from crm_project.api.errors import ExceptionFormatter
 from crm_project.api.filters import LARGEST_ID
 from crm_project.api.schema import ErrorSerializer
-from leads.identity import is_erased_id
 from leads.services import Profile
 from sources.models import Source, validate_code
 
 MOST_IN_BULK = 1000
-# The texts of an item and how long they may be, that which must be there first.
-PLAIN = {
-    "lead_external_id": 255,
-    "message": 10_000,
-    "lead_name": 255,
-    "lead_phone": 64,
-    "lead_email": 254,
-}
-# What no text may hold: NUL and halves of characters.
-UNUSUAL = re.compile("[\0\ud800-\udfff]")
 EXAMPLE = OpenApiExample(
     "Messages, in their order", {"contacts": [examples.NEW_CONTACT.value]}, request_only=True
 )
@@ -125,14 +114,8 @@ def read_plain(
     source = _plain_source(item.get("source_code"), item.get("source_id"), sources)
     if source is None or not (only_sources is None or source.pk in only_sources):
         return None
-    texts = ["" if (text := item.get(field)) is None else text for field in PLAIN]
-    for text, longest in zip(texts, PLAIN.values(), strict=True):
-        if type(text) is not str or len(text) > longest:
-            return None
-    external_id, message, name, phone, email = texts
-    if not external_id.strip() or is_erased_id(external_id) or UNUSUAL.search("".join(texts)):
-        return None
-    return Inquiry(source, external_id, message, Profile(name.strip(), phone, email))
+    texts = plain_texts(item)
+    return Inquiry(source, *texts[:2], Profile(*texts[2:])) if texts else None
 
 
 def _plain_source(code: Any, pk: Any, sources: Mapping[Any, Source | None]) -> Source | None:

@@ -14,6 +14,7 @@ from contacts.distribution import Decision, Reason
 from contacts.history import candidates_as_json, skipped_as_json
 from contacts.inquiry import Inquiry
 from contacts.models import Contact, DecisionRecord
+from contacts.plain import TEXTS, plain_texts
 from contacts.rights import visible_contacts, visible_leads
 from contacts.selectors import Look, look_at_source
 from contacts.services import Reassignment
@@ -34,7 +35,7 @@ from leads.models import Lead
 from leads.selectors import possible_duplicates
 from leads.serializers import ExternalIdField, KeptLeadSerializer, LeadSerializer
 from leads.services import Profile
-from sources.models import Source
+from sources.models import Source, validate_code
 from sources.selectors import find_source
 
 LEAD_CONTACTS, MOST_DUPLICATES = 1000, 20
@@ -233,6 +234,9 @@ class NewContactSerializer(serializers.Serializer):
         """
         return _fields_of_new_contact(get_language())
 
+    def to_internal_value(self, data: Any) -> Any:
+        return _plain(data) or super().to_internal_value(data)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         source, look = self._source(attrs.get("source_code"), attrs.get("source_id"))
         inquiry = Inquiry(
@@ -272,6 +276,17 @@ class NewContactSerializer(serializers.Serializer):
             return known[name], None
         look = look_at_source(code=code, pk=pk, now=timezone.now())
         return (look.source, look) if look else (find_source(code=code, pk=pk), None)
+
+
+def _plain(data: Any) -> dict[str, Any] | None:
+    """What nearly all of them are, without asking each field; None: there is something else."""
+    texts = plain_texts(data) if type(data) is dict else None
+    if texts is None:
+        return None
+    code, pk = data.get("source_code"), data.get("source_id")
+    if pk is not None or type(code) is not str or not validate_code.regex.search(code):
+        return None
+    return {"source_code": code, **dict(zip(TEXTS, texts, strict=True))}
 
 
 # By language: DRF's messages of limits stay in the one in which they are first told.

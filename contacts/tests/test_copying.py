@@ -138,10 +138,12 @@ def test_what_is_read_plainly_is_what_the_serializer_reads(monkeypatch):
     ]
     items += [[], "tg", None, {}]
     for allowed in (None, [source.pk], []):
-        quick = read_inquiries(items, allowed)
+        told = [read_inquiries(items, allowed)]
         with monkeypatch.context() as patch:
-            patch.setattr("contacts.bulk.read_plain", lambda *_: None)
-            slow = read_inquiries(items, allowed)
-        told = [getattr(each, "detail", each) for each in quick]
-        assert told == [getattr(each, "detail", each) for each in slow]
+            # Of many at once, of one alone, and by the fields of the serializer.
+            for plain in ("contacts.bulk.read_plain", "contacts.serializers.plain_texts"):
+                patch.setattr(plain, lambda *_: None)
+                told.append(read_inquiries(items, allowed))
+        quick, alone, by_fields = ([getattr(each, "detail", each) for each in of] for of in told)
+        assert quick == alone == by_fields
     assert read_plain(good, {"tg": source}, None) == Inquiry(source, "a")
