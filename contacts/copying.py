@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from django.db import connection
+
 from contacts.distribution import (
     SMOOTH_WEIGHTED,
     WEIGHTED_RANDOM,
@@ -82,7 +84,8 @@ def _contact_rows(contacts: Sequence[Contact]) -> Iterator[Sequence[Cell]]:
 
 def write_decisions(noted: Sequence[Noted], *, actor: Actor, now: datetime) -> None:
     """Write the record of each decision, about contacts that are written."""
-    if len(noted) < MANY:
+    # COPY is not worth its second trip for few, which SQLite does not make.
+    if len(noted) < MANY and connection.vendor == "postgresql":
         DecisionRecord.objects.bulk_create([record(each, actor=actor, now=now) for each in noted])
     else:
         insert(DecisionRecord, DECISION_COLUMNS, _decision_rows(noted, actor, now))

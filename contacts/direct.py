@@ -20,12 +20,12 @@ from typing import Unpack
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, transaction
 from django.utils import timezone
 
-from contacts.copying import candidates_as_text, skipped_as_text
+from contacts.copying import candidates_as_text, skipped_as_text, write_decisions
 from contacts.distribution import WEIGHTED_RANDOM, Candidate, Decision, draw_one, sort_out, weigh
 from contacts.handout import How
-from contacts.history import Kind, Noted, count_once_committed, odds_as_text, record
+from contacts.history import Kind, Noted, count_once_committed, odds_as_text
 from contacts.inquiry import Inquiry
-from contacts.models import Contact, DecisionRecord
+from contacts.models import Contact
 from contacts.selectors import look_at_one, look_at_source
 from crm_project.actor import SYSTEM, Actor
 from crm_project.errors import StaleError
@@ -38,7 +38,6 @@ from operators.models import Operator
 ATTEMPTS = 3
 
 insert_contact = Insert(Contact)
-insert_decision = Insert(DecisionRecord)
 
 
 class GoneError(Exception):
@@ -113,7 +112,7 @@ def _step_by_step(
         raise GoneError
     contact.lead, contact.assigned_at = lead, given_at
     insert_contact(contact)
-    insert_decision(record(noted._replace(hands_out=look.hands_out), actor=actor, now=given_at))
+    write_decisions([noted._replace(hands_out=look.hands_out)], actor=actor, now=given_at)
 
 
 def _in_one_call(
