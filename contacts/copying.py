@@ -21,6 +21,7 @@ from contacts.history import Noted, odds_as_text, record
 from contacts.models import Contact, DecisionRecord
 from crm_project.actor import Actor
 from crm_project.copying import MANY, Cell, insert, moment, take_ids
+from crm_project.statements import run
 
 CONTACT_COLUMNS = [
     "id",
@@ -52,6 +53,19 @@ DECISION_COLUMNS = [
     "actor_name",
     "created_at",
 ]
+
+
+_INSERT_CONTACT = (
+    f"INSERT INTO contacts_contact ({', '.join(CONTACT_COLUMNS[1:])})"  # noqa: S608  # nosec B608  # names of our own
+    f" VALUES ({', '.join(['%s'] * len(CONTACT_COLUMNS[1:]))}) RETURNING id"
+)
+
+
+def write_contact(contact: Contact) -> None:
+    """Write one that is new and open, and give it its id: sooner than the ORM does."""
+    ((_, *row),) = _contact_rows([contact])
+    ((contact.pk,),) = run(_INSERT_CONTACT, row)
+    contact._state.adding = False
 
 
 def write_contacts(contacts: Sequence[Contact]) -> None:

@@ -20,7 +20,12 @@ from typing import Unpack
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, transaction
 from django.utils import timezone
 
-from contacts.copying import candidates_as_text, skipped_as_text, write_decisions
+from contacts.copying import (
+    candidates_as_text,
+    skipped_as_text,
+    write_contact,
+    write_decisions,
+)
 from contacts.distribution import WEIGHTED_RANDOM, Candidate, Decision, draw_one, sort_out, weigh
 from contacts.handout import How
 from contacts.history import Kind, Noted, count_once_committed, odds_as_text
@@ -29,15 +34,13 @@ from contacts.models import Contact
 from contacts.selectors import look_at_one, look_at_source
 from crm_project.actor import SYSTEM, Actor
 from crm_project.errors import StaleError
-from crm_project.statements import Insert, run
+from crm_project.statements import run
 from leads.models import Lead
 from leads.services import find_or_create_lead, new_lead
 from operators.models import Operator
 
 # Whoever finds the chosen one gone so often takes the long way.
 ATTEMPTS = 3
-
-insert_contact = Insert(Contact)
 
 
 class GoneError(Exception):
@@ -111,7 +114,7 @@ def _step_by_step(
     if look is None or look.in_turn or look.operators[0].unavailable():
         raise GoneError
     contact.lead, contact.assigned_at = lead, given_at
-    insert_contact(contact)
+    write_contact(contact)
     write_decisions([noted._replace(hands_out=look.hands_out)], actor=actor, now=given_at)
 
 

@@ -89,23 +89,3 @@ def _converters_of(model: type[Model], vendor: str) -> dict[int, Any]:
     compiler = model._base_manager.all().query.get_compiler(DEFAULT_DB_ALIAS)
     columns = [each.get_col(model._meta.db_table) for each in model._meta.concrete_fields]
     return compiler.get_converters(columns)
-
-
-class Insert(Generic[AnyModel]):
-    """The statement that inserts a row of a model."""
-
-    def __init__(self, model: type[AnyModel]) -> None:
-        self.fields = [each for each in model._meta.concrete_fields if not each.primary_key]
-        columns = ", ".join(f'"{each.column}"' for each in self.fields)
-        values = ", ".join(["%s"] * len(self.fields))
-        table = model._meta.db_table
-        self.sql = f'INSERT INTO "{table}" ({columns}) VALUES ({values}) RETURNING "id"'  # noqa: S608  # nosec B608  # names of our own
-
-    def __call__(self, instance: AnyModel) -> None:
-        """Insert it; it gets its id."""
-        values = [
-            field.get_db_prep_save(field.pre_save(instance, add=True), connection)
-            for field in self.fields
-        ]
-        ((instance.pk,),) = run(self.sql, values)
-        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
