@@ -233,5 +233,6 @@ def _choice_row(choice: Choice) -> tuple[Any, ...]:
         draw = (sum(weights[:place]) + weights[place] / 2) / sum(weights)
         chosen = choice.operator.pk
     name = choice.operator.name if choice.operator else ""
+    # As lists.
     kept = DecisionRecord._meta.get_field("candidates").get_prep_value(candidates)
     return (choice.source.pk, chosen, name, json.dumps(kept), odds, draw)

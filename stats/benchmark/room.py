@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from stats.benchmark.processes import database_server
 
 # With indexes and, on PostgreSQL, what its log keeps meanwhile.
-BYTES_PER_CONTACT = {"postgresql": 2_800, "sqlite": 2_200}
+BYTES_PER_CONTACT = {"postgresql": 2_000, "sqlite": 2_200}
 
 
 class NoRoomError(Exception):

@@ -10,12 +10,12 @@ SIZES = [10_000, 1_000_000, 10_000_000]
 SUBCOMMANDS = {
     "fill": "fill an EMPTY database, for lists, stats and admin to measure at",
     "intake": "POST /contacts by many connections at once, in a database of its own",
-    "mix": "60 POST, 25 closes, 10 first pages of contacts and 5 /stats in a hundred, likewise",
+    "mix": "of 100 requests 60 POST, 25 closes, 10 first pages, 5 /stats, in a database of its own",
     "lists": "every list of the API, first and deep pages, searches, single objects",
     "stats": "/stats, /stats/sources/{id} and the dashboard",
     "admin": "every page of the back office",
     "scale": "intake, lists and stats at several sizes, in databases of its own, and their ratios",
-    "import": "manage.py import_contacts with a file of so many rows, in a database of its own",
+    "import": "import contacts from a file of so many rows, in a database of its own",
 }
 
 # What a figure depends on.

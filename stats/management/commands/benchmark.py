@@ -39,9 +39,9 @@ the other in this process, and change nothing there but the last sign-in of a su
 
 `intake`, `mix`, `scale` and `import` each time make a database of their own beside it (the user of
 PostgreSQL must be allowed to) and drop it at the end, on Ctrl-C too. `intake` with several
---sources, or --against another database, compares them in turns. They start the service as in
-production, behind a proxy that ends TLS: with an API key, its log, and requests counted, of which
-1000000 a minute are let in. CRM_WORKERS and CRM_THREADS are as you set them.
+--sources, or --against another database, compares them in turns. The first three start the service
+as in production, behind a proxy that ends TLS: with an API key, its log, and requests counted, of
+which 1000000 a minute are let in. CRM_WORKERS and CRM_THREADS are as you set them.
 
 What the columns mean, and what to expect: docs/performance.md."""
 
@@ -152,7 +152,8 @@ class Command(BaseCommand):
             )
         self.show(found.rows)
         self.say(
-            f"{found.created} contacts were created, {found.answered_201} times 201 was answered,"
+            f"With those to warm up: {found.created} contacts were created,"
+            f" {found.answered_201} times 201 was answered,"
             f" {found.waiting} wait."
         )
         for held in found.memory_mb:
