@@ -3,8 +3,10 @@
 The keys are those of `POST /contacts`, beside the row's own id; others are not used.
 """
 
+import codecs
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple, TextIO
 
@@ -23,6 +25,8 @@ FIELDS = (
     "lead_phone",
     "lead_email",
 )
+# Of an escape in JSON; the others stand for bytes that were not to be read, and become those again.
+HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 LINE, REASON, TEXT = "refused_line", "refused_reason", "refused_text"
 
 
@@ -92,6 +96,19 @@ class CsvFile:
         return write
 
 
+def given_back(error: Any) -> tuple[str | bytes, int]:
+    """How refused rows are written in the encoding that they had: as the bytes that they were. Only
+    a reason may not be to be written; it gets question marks.
+    """
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return "?" * (error.end - error.start), error.end
+
+
+codecs.register_error("given_back", given_back)
+
+
 def _columns(names: list[str], id_column: str) -> list[tuple[str, int]]:
     for name in [id_column.casefold(), "lead_external_id"]:
         if name not in names:
@@ -141,7 +158,8 @@ class JsonLines:
         def write(row: Row, reason: str) -> None:
             given = row.given if isinstance(row.given, dict) else {TEXT: row.given}
             shown = {**given, LINE: row.line, REASON: reason}
-            file.write(json.dumps(shown, ensure_ascii=False) + "\n")
+            line = json.dumps(shown, ensure_ascii=False)
+            file.write((json.dumps(shown) if HALVES.search(line) else line) + "\n")
 
         return write
 

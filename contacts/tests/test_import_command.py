@@ -164,6 +164,39 @@ def test_windows_encoding_and_semicolons_are_read_when_named(write, tmp_path):
     assert Contact.objects.get().message == "Привет"
 
 
+def test_refused_rows_keep_the_encoding_they_had(tmp_path):
+    path, refused = tmp_path / "rows.csv", tmp_path / "rows.refused.csv"
+    path.write_bytes("id;lead_external_id;source_code;message\n1;a;tg;Привет\n".encode("cp1251"))
+    assert run(str(path), "--encoding", "cp1251", code=3) == {"refused": 1}
+    SourceFactory(code="tg")
+    assert run(str(refused), "--encoding", "cp1251") == {"waiting in a queue": 1}
+    assert Contact.objects.get().message == "Привет"
+
+
+def test_a_reason_that_their_encoding_has_not_is_left_out(tmp_path):
+    path, refused = tmp_path / "rows.csv", tmp_path / "rows.refused.csv"
+    path.write_bytes(b"id,lead_external_id,source_code\n1,caf\xe9,tg\n")
+    assert run(str(path), "--encoding", "latin-1", code=3) == {"refused": 1}
+    assert b"\n1,caf\xe9,tg,2,source_code: ????" in refused.read_bytes().replace(b"\r", b"")
+
+
+def test_half_a_character_spoils_only_its_row(write_json, tmp_path):
+    SourceFactory(code="tg")
+    bad = '{"id": 1, "lead_external_id": "\\ud800", "source_code": "tg"}'
+    path = write_json(bad, {"id": 2, "lead_external_id": "b", "source_code": "tg"})
+    assert run(path, code=3) == {"waiting in a queue": 1, "refused": 1}
+    assert '"lead_external_id": "\\ud800"' in (tmp_path / "rows.refused.jsonl").read_text()
+
+
+def test_the_file_itself_is_not_written_over(write, tmp_path):
+    path = write([1, "a", "tg", "", "", ""])
+    (tmp_path / "same.csv").symlink_to(path)
+    for rejects in (path, str(tmp_path / "same.csv")):
+        with pytest.raises(CommandError, match="--rejects"):
+            run(path, "--rejects", rejects)
+    assert run(path, code=3) == {"refused": 1}
+
+
 def test_json_lines_are_read_as_post_contacts_would(write_json, tmp_path):
     source = SourceFactory(code="tg")
     path = write_json(

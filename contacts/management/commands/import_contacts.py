@@ -100,14 +100,18 @@ what was imported stays, and it may be run again; 2 the command line was wrong; 
         parser.add_argument(
             "--id-column", default="id", metavar="NAME", help="which holds the row's own id (id)"
         )
-        parser.add_argument("--encoding", default="utf-8", help="of FILE (utf-8)")
+        parser.add_argument(
+            "--encoding", default="utf-8", help="of FILE and of its refused rows (utf-8)"
+        )
         parser.add_argument(
             "--rejects",
             metavar="FILE",
             help="for refused rows, written anew (beside FILE: NAME.refused.csv or .jsonl)",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="only check the rows; changes nothing"
+            "--dry-run",
+            action="store_true",
+            help="only check; writes nothing but refused rows",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -115,6 +119,8 @@ what was imported stays, and it may be run again; 2 the command line was wrong; 
         gc.freeze()
         name, form = options["file"], options["format"] or format_of(options["file"])
         rejects = Path(options["rejects"] or rejects_of(name, form))
+        if name != "-" and rejects.exists() and Path(name).exists() and rejects.samefile(name):
+            raise CommandError("--rejects names FILE itself, which is to stay. Name another file.")
         with ExitStack() as stack:
             try:
                 binary = sys.stdin.buffer if name == "-" else stack.enter_context(open(name, "rb"))
@@ -125,8 +131,11 @@ what was imported stays, and it may be run again; 2 the command line was wrong; 
                 file = FORMATS[form](text, id_column=options["id_column"])
                 size = Path(name).stat().st_size if name != "-" else None
                 progress = Progress(self.stderr, size, binary.tell)
-                outcomes = self.run(file, rejects, progress, dry_run=options["dry_run"])
-            except (OSError, LookupError, UnicodeError) as error:
+                how = {name: options[name] for name in ("encoding", "dry_run")}
+                outcomes = self.run(file, rejects, progress, **how)
+            except OSError as error:
+                raise CommandError(f"{error.filename or name}: {error.strerror}") from error
+            except (LookupError, UnicodeError) as error:
                 raise CommandError(str(error)) from error
             except SheetError as error:
                 raise CommandError(f"{name} cannot be read: {error}") from error
@@ -145,7 +154,13 @@ what was imported stays, and it may be run again; 2 the command line was wrong; 
         self.tell(outcomes, rejects)
 
     def run(
-        self, file: CsvFile | JsonLines, rejects: Path, progress: Progress, *, dry_run: bool
+        self,
+        file: CsvFile | JsonLines,
+        rejects: Path,
+        progress: Progress,
+        *,
+        encoding: str,
+        dry_run: bool,
     ) -> Counter[str]:
         outcomes: Counter[str] = Counter()
         rejects.unlink(missing_ok=True)
@@ -153,7 +168,7 @@ what was imported stays, and it may be run again; 2 the command line was wrong; 
             refuse: Callable[[Row, str], None] | None = None
             for imported in import_all(file, actor=ACTOR, dry_run=dry_run):
                 if imported.refused and not refuse:
-                    opened = rejects.open("w", newline="", errors="surrogateescape")
+                    opened = rejects.open("w", newline="", encoding=encoding, errors="given_back")
                     refuse = file.refused(stack.enter_context(opened))
                 for row, reason in imported.refused:
                     refuse(row, reason)
@@ -163,7 +178,7 @@ what was imported stays, and it may be run again; 2 the command line was wrong; 
         return outcomes
 
     def tell(self, outcomes: Counter[str], rejects: Path) -> None:
-        self.stdout.write(f"{outcomes.total()} rows:")
+        self.stdout.write(f"Rows: {outcomes.total()}")
         for name, words in WORDS.items():
             if outcomes[name]:
                 self.stdout.write(f"  {outcomes[name]} {words}")
