@@ -107,7 +107,7 @@ def read_plain(
     item: Any, sources: Mapping[Any, Source | None], only_sources: Collection[int] | None
 ) -> Inquiry | None:
     """What an item asks for in which there is nothing wrong and nothing unusual, exactly as the
-    serializer would read it, but sooner; None: it has to look.
+    serializer would read it, but faster; None: it has to look.
     """
     if type(item) is not dict:
         return None

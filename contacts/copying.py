@@ -1,6 +1,6 @@
-"""Contacts and decisions as rows, for those who write many at once (`crm_project.copying`).
+"""Contacts and decisions as rows (`crm_project.copying`): many at once, and on SQLite one, too.
 
-Each as the ORM would write it, which writes where there are few.
+Each as the ORM would write it.
 """
 
 import json
@@ -55,15 +55,16 @@ DECISION_COLUMNS = [
 ]
 
 
+_WITHOUT_ID = CONTACT_COLUMNS[1:]
 _INSERT_CONTACT = (
-    f"INSERT INTO contacts_contact ({', '.join(CONTACT_COLUMNS[1:])})"  # noqa: S608  # nosec B608  # names of our own
-    f" VALUES ({', '.join(['%s'] * len(CONTACT_COLUMNS[1:]))}) RETURNING id"
+    f"INSERT INTO contacts_contact ({', '.join(_WITHOUT_ID)})"  # noqa: S608  # nosec B608  # names of our own
+    f" VALUES ({', '.join(['%s'] * len(_WITHOUT_ID))}) RETURNING id"
 )
 
 
 def write_contact(contact: Contact) -> None:
-    """Write one that is new and open, and give it its id: sooner than the ORM does."""
-    ((_, *row),) = _contact_rows([contact])
+    """Write one that is new and open, and give it its id: faster than the ORM does."""
+    row = next(_contact_rows([contact]))[1:]
     ((contact.pk,),) = run(_INSERT_CONTACT, row)
     contact._state.adding = False
 
@@ -98,7 +99,7 @@ def _contact_rows(contacts: Sequence[Contact]) -> Iterator[Sequence[Cell]]:
 
 def write_decisions(noted: Sequence[Noted], *, actor: Actor, now: datetime) -> None:
     """Write the record of each decision, about contacts that are written."""
-    # COPY is not worth its second trip for few, which SQLite does not make.
+    # For few, COPY costs PostgreSQL a second trip; SQLite has no COPY.
     if len(noted) < MANY and connection.vendor == "postgresql":
         DecisionRecord.objects.bulk_create([record(each, actor=actor, now=now) for each in noted])
     else:
@@ -130,9 +131,7 @@ def _decision_rows(noted: Sequence[Noted], actor: Actor, now: datetime) -> Itera
 
 
 def candidates_as_text(decision: Decision) -> str:
-    """What `CandidatesField` makes of `history.recorded_candidates`, put together by hand, which
-    is quicker.
-    """
+    """JSON that `CandidatesField` reads as `history.recorded_candidates`, faster by hand."""
     if decision.strategy == WEIGHTED_RANDOM:
         return f"[{','.join(map(_candidate_as_text, decision.candidates))}]"
     text = _in_turn_as_text if decision.strategy == SMOOTH_WEIGHTED else _sharing_as_text
@@ -140,7 +139,7 @@ def candidates_as_text(decision: Decision) -> str:
 
 
 def skipped_as_text(decision: Decision) -> str:
-    """What `SkippedField` makes of `history.skipped_as_json`."""
+    """JSON that `SkippedField` reads as `history.skipped_as_json`."""
     return f"[{','.join(map(_skipped_as_text, decision.skipped))}]"
 
 

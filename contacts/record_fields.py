@@ -1,6 +1,6 @@
 """How a decision's candidates, and those passed over, are kept: JSON as ever, but each of them a
-list of values instead of an object that names them: a quarter of the room, and of the time to
-write it. Code sees objects. Records that hold objects, as all did once, are read as they are.
+list of values instead of an object that names them, in less than half the room. Code sees objects.
+Records that hold objects, as all did once, are read as they are.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,10 +14,10 @@ WITH_SHARE = (*BY_WEIGHT, "share")
 WITH_TURNS = (*WITH_SHARE, "turns")
 SKIPPED = ("operator_id", "operator_name", "reason", "current_load", "max_active_contacts")
 
-Row = Mapping[str, Any]
+Person = Mapping[str, Any]
 
 
-class _RowsField(models.JSONField):
+class _PeopleField(models.JSONField):
     """A JSON column like any other, as migrations see it too."""
 
     def deconstruct(self) -> Any:
@@ -31,55 +31,58 @@ class _RowsField(models.JSONField):
     def from_db_value(
         self, value: Any, expression: Any, connection: BaseDatabaseWrapper
     ) -> Sequence[Any] | None:
-        rows: Sequence[Any] | None = super().from_db_value(value, expression, connection)
-        return self.unpack(rows) if rows and isinstance(rows[0], list) else rows
+        kept: Sequence[Any] | None = super().from_db_value(value, expression, connection)
+        return self.unpack(kept) if kept and isinstance(kept[0], list) else kept
 
-    def pack(self, rows: Sequence[Row]) -> Sequence[Any]:
-        """As objects where they are other than those that are written today."""
+    def pack(self, people: Sequence[Person]) -> Sequence[Any]:
+        """Each as the list of its values; all unchanged where one has other keys than today's."""
         raise NotImplementedError
 
-    def unpack(self, rows: Sequence[list[Any]]) -> list[Row]:
+    def unpack(self, lists: Sequence[list[Any]]) -> list[Person]:
+        """What `pack` was given."""
         raise NotImplementedError
 
 
-class CandidatesField(_RowsField):
+class CandidatesField(_PeopleField):
     """Who could get the contact. Shares that the weights tell are not kept."""
 
-    def pack(self, rows: Sequence[Row]) -> Sequence[Any]:
-        if _have(rows, WITH_TURNS):
-            return _values(rows, WITH_TURNS)
-        if not _have(rows, WITH_SHARE):
-            return rows
-        shares = _by_weight([each["weight"] for each in rows])
-        told = [each["share"] for each in rows] == shares
-        return _values(rows, BY_WEIGHT if told else WITH_SHARE)
+    def pack(self, people: Sequence[Person]) -> Sequence[Any]:
+        if _all_have(people, WITH_TURNS):
+            return _values(people, WITH_TURNS)
+        if not _all_have(people, WITH_SHARE):
+            return people
+        by_weight = _shares([each["weight"] for each in people])
+        same = [each["share"] for each in people] == by_weight
+        return _values(people, BY_WEIGHT if same else WITH_SHARE)
 
-    def unpack(self, rows: Sequence[list[Any]]) -> list[Row]:
-        shares = _by_weight([row[BY_WEIGHT.index("weight")] for row in rows])
+    def unpack(self, lists: Sequence[list[Any]]) -> list[Person]:
+        shares = _shares([each[BY_WEIGHT.index("weight")] for each in lists])
         return [
-            {"share": share} | dict(zip(WITH_TURNS, row, strict=False))
-            for share, row in zip(shares, rows, strict=True)
+            # Of five values, six or seven.
+            {"share": share} | dict(zip(WITH_TURNS, each, strict=False))
+            for share, each in zip(shares, lists, strict=True)
         ]
 
 
-class SkippedField(_RowsField):
+class SkippedField(_PeopleField):
     """Who could not get it, and why."""
 
-    def pack(self, rows: Sequence[Row]) -> Sequence[Any]:
-        return _values(rows, SKIPPED) if _have(rows, SKIPPED) else rows
+    def pack(self, people: Sequence[Person]) -> Sequence[Any]:
+        return _values(people, SKIPPED) if _all_have(people, SKIPPED) else people
 
-    def unpack(self, rows: Sequence[list[Any]]) -> list[Row]:
-        return [dict(zip(SKIPPED, row, strict=True)) for row in rows]
-
-
-def _have(rows: Sequence[Row], keys: Collection[str]) -> bool:
-    return all(each.keys() == set(keys) for each in rows)
+    def unpack(self, lists: Sequence[list[Any]]) -> list[Person]:
+        return [dict(zip(SKIPPED, each, strict=True)) for each in lists]
 
 
-def _values(rows: Sequence[Row], keys: Collection[str]) -> list[list[Any]]:
-    return [[each[key] for key in keys] for each in rows]
+def _all_have(people: Sequence[Person], keys: Collection[str]) -> bool:
+    """Exactly these."""
+    return all(each.keys() == set(keys) for each in people)
 
 
-def _by_weight(weights: Sequence[int]) -> list[float]:
-    whole = sum(weights) or 1
-    return [each / whole for each in weights]
+def _values(people: Sequence[Person], keys: Collection[str]) -> list[list[Any]]:
+    return [[each[key] for key in keys] for each in people]
+
+
+def _shares(weights: Sequence[int]) -> list[float]:
+    """The probabilities of a draw by weight."""
+    return [each / sum(weights) for each in weights]

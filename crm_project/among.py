@@ -16,8 +16,8 @@ class Among(Lookup):
 
     prepare_rhs = False
 
-    def __init__(self, field: str | Any, values: Collection[str]) -> None:
-        super().__init__(F(field) if isinstance(field, str) else field, values)
+    def __init__(self, field: str, values: Collection[str]) -> None:
+        super().__init__(F(field), values)
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
         if connection.vendor != "postgresql":

@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.db.models.base import ModelState
 from psycopg.types.json import set_json_dumps
 
-# Fewer are written by the ORM in one statement; COPY costs a second trip to the database.
+# Fewer are written by the ORM in one statement; COPY costs PostgreSQL a second trip.
 MANY = 50
 
 AnyModel = TypeVar("AnyModel", bound=Model)

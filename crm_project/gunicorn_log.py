@@ -1,4 +1,7 @@
-"""gunicorn's own log, without what the service tells better."""
+"""gunicorn's own log, without what the service tells better.
+
+The master imports this module: a reload brings no new code of it.
+"""
 
 from typing import Any
 
@@ -6,8 +9,9 @@ from gunicorn.glogging import Logger
 
 
 class Log(Logger):
-    """Each request has a line of the service's (`crm_project.request_log`). gunicorn would put
-    another together, for nobody; it does where somebody asks for it (`--access-logfile`).
+    """Each request has a line of the service's (`crm_project.request_log`). gunicorn puts another
+    together wherever `logconfig_dict` is set, for nobody; here it does where somebody asks for it
+    (`--access-logfile`). `--statsd-host` wants gunicorn's own `logger_class`.
     """
 
     def access(self, *of_the_request: Any) -> None:

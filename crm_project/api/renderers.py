@@ -1,4 +1,6 @@
-"""JSON out, as DRF writes it, but by orjson, which takes a tenth of the time."""
+"""JSON out, as DRF writes it, but by orjson, which takes a fifth of the time. What is no number, or
+infinite, becomes null.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +24,7 @@ class JSONRenderer(renderers.JSONRenderer):
         try:
             text = orjson.dumps(data, default=_as_drf, option=orjson.OPT_PASSTHROUGH_DATETIME)
         except orjson.JSONEncodeError:
-            # A number of more than 64 bits, or keys that are no texts.
+            # More than 64 bits, keys that are no texts, half a character, or too deep.
             return super().render(data, accepted_media_type, renderer_context)
         # Ends of lines to JavaScript, which are none in JSON.
         return text.replace("\u2028".encode(), rb"\u2028").replace("\u2029".encode(), rb"\u2029")

@@ -125,7 +125,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 # Else a number would have the type that is just large enough, and the server would
                 # have one statement for each.
                 cursor.adapters.register_dumper(int, Int8Dumper)
-                # Django's own is written in Python. This one gives the zone of the connection.
+                # psycopg's is in C, Django's is not. The zone is that of the connection, UTC.
                 cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
                 self.connection.prepared = cursor
             return self._prepare_cursor(self.connection.prepared)  # type: ignore[attr-defined]  # the stubs lack it
