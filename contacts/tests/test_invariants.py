@@ -445,6 +445,14 @@ class TestRecords:
         change(contact.decisions.get(), draw=0.5)
         assert list(broken()) == ["records"]
 
-    def test_one_that_cannot_be_read_fails_wherever_it_is_read(self):
-        change(handed_out(), candidates=[{}])
+    @pytest.mark.parametrize(
+        "kept", ["[{}]", "[[1]]", '[[1, "x", "a", 0, 5]]', '[[1, "x", 0, 0, 5]]', '{"a": 1}']
+    )
+    def test_one_that_cannot_be_read_fails_wherever_it_is_read(self, kept):
+        record = handed_out()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE contacts_decisionrecord SET candidates = %s WHERE id = %s",
+                [kept, record.pk],
+            )
         assert list(broken()) == ["I1", "I4", "records"]
